@@ -21,10 +21,14 @@ pub mod settings;
 pub mod variables;
 
 mod error;
+mod reading;
+mod selection;
 
-pub use compose::{Condition, Deployment, HealthCheck, HealthTest, Mount, PublishedPort, Service, Ulimit};
+pub use compose::{
+    Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service, Ulimit,
+};
 pub use declarations::{Declarations, StreamDeclaration, TopicDeclaration};
-pub use error::DeploymentError;
+pub use error::{DeploymentError, Position};
 pub use files::Files;
 pub use fingerprint::Fingerprint;
 pub use image::ImageReference;

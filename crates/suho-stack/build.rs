@@ -1,0 +1,25 @@
+//! Embeds the files of the deployment, so that a downstream crate needs no checkout.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, error, fs};
+
+#[path = "src/deployment/selection.rs"]
+mod selection;
+
+const DIRECTORY: &str = "../../compose";
+
+fn main() -> Result<(), Box<dyn error::Error>> {
+    let directory = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join(DIRECTORY);
+    let directory = directory
+        .canonicalize()
+        .map_err(|error| format!("failed to find the deployment in {}: {error}", directory.display()))?;
+    let mut source = String::from("&[\n");
+    for file in selection::files_of(&directory)? {
+        writeln!(source, "    ({file:?}, include_bytes!({:?})),", directory.join(&file))?;
+    }
+    source.push_str("]\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("embedded.rs"), source)?;
+    println!("cargo::rerun-if-changed={DIRECTORY}");
+    Ok(())
+}

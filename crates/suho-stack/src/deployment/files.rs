@@ -1,0 +1,104 @@
+//! The deployment's files: the compose files and what their services mount.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::error::DeploymentError;
+use super::selection;
+
+const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// File names relative to the deployment's directory, with the bytes of each.
+///
+/// Holds configuration, scripts and the recipes of the air-gap images; never a `.env`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Files {
+    files: BTreeMap<String, Cow<'static, [u8]>>,
+}
+
+impl Files {
+    /// The files that travel inside this library.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let files = EMBEDDED
+            .iter()
+            .map(|&(path, bytes)| (path.to_owned(), Cow::Borrowed(bytes)))
+            .collect();
+        Self { files }
+    }
+
+    /// The files of a directory such as `compose/` of a checkout.
+    pub fn from_directory(directory: &Path) -> Result<Self, DeploymentError> {
+        let error = |path: &Path, source| DeploymentError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let mut files = BTreeMap::new();
+        for file in selection::files_of(directory).map_err(|source| error(directory, source))? {
+            let path = directory.join(&file);
+            let bytes = fs::read(&path).map_err(|source| error(&path, source))?;
+            files.insert(file, Cow::Owned(bytes));
+        }
+        Ok(Self { files })
+    }
+
+    /// The bytes of a file.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&[u8]> {
+        self.files.get(path).map(AsRef::as_ref)
+    }
+
+    /// The text of a file.
+    pub fn text(&self, path: &str) -> Result<&str, DeploymentError> {
+        let bytes = self
+            .get(path)
+            .ok_or_else(|| DeploymentError::NoSuchFile { file: path.to_owned() })?;
+        std::str::from_utf8(bytes).map_err(|error| DeploymentError::NotText {
+            file: path.to_owned(),
+            offset: error.valid_up_to(),
+        })
+    }
+
+    /// Every file, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_ref()))
+    }
+
+    /// The same with one file replaced or added.
+    #[must_use]
+    pub fn with(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(path.into(), Cow::Owned(bytes.into()));
+        self
+    }
+
+    /// Writes every file into `directory`, which is created; scripts are executable there.
+    pub fn write_to(&self, directory: &Path) -> Result<(), DeploymentError> {
+        for (file, bytes) in self.iter() {
+            let path = directory.join(file);
+            write(&path, bytes).map_err(|source| DeploymentError::Write { path, source })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.files.keys()).finish()
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(path, bytes)?;
+    // Embedding forgets the mode, and an image may run the script that it copies.
+    if bytes.starts_with(b"#!") {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}

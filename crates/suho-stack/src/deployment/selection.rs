@@ -1,0 +1,62 @@
+//! Which files of a directory belong to the deployment. Shared by the build script, which embeds them, and the library.
+
+use std::path::Path;
+use std::{fs, io};
+
+/// A file belongs if it ends in one of these. A list of what is allowed, so that no `.env`, key or archive that somebody
+/// leaves in the directory can end in a library.
+const ENDINGS: &[&str] = &[
+    ".cfg",
+    ".conf",
+    ".flags",
+    ".json",
+    ".properties",
+    ".sh",
+    ".sql",
+    ".xml",
+    ".yml", // what the services read
+    ".go",
+    ".java",
+    ".lock",
+    ".mod",
+    ".patch",
+    ".py",
+    ".sum",
+    ".txt", // what their air-gap images are built from
+];
+
+/// A file belongs also if this is its name.
+const NAMES: &[&str] = &[".env.example", "Dockerfile"];
+
+/// Directories of what a deployment writes.
+const OMITTED_DIRECTORIES: &[&str] = &["backups", "target", "node_modules"];
+
+/// The files of the deployment in `directory`, relative, with `/` between the parts, sorted.
+pub fn files_of(directory: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    collect(directory, "", &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // A name that is not UTF-8 is none of ours.
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let is_directory = entry.file_type()?.is_dir();
+        if is_directory && !name.starts_with('.') && !OMITTED_DIRECTORIES.contains(&name.as_str()) {
+            collect(&entry.path(), &format!("{prefix}{name}/"), found)?;
+        } else if !is_directory && belongs(&name) {
+            found.push(format!("{prefix}{name}"));
+        }
+    }
+    Ok(())
+}
+
+fn belongs(name: &str) -> bool {
+    let hidden = name.starts_with('.');
+    NAMES.contains(&name) || (!hidden && ENDINGS.iter().any(|ending| name.ends_with(ending)))
+}

@@ -7,7 +7,6 @@ CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 SET log_min_duration_statement = -1;
 SET log_min_error_statement = 'panic';
 SET pg_stat_statements.track = 'none';
-SET pg_stat_statements.track_utility = off;
 
 \set service_password ''
 \set reader_password ''
@@ -35,7 +34,6 @@ CREATE ROLE suho_reader LOGIN PASSWORD :'reader_password' IN ROLE suho_read, pg_
 ALTER ROLE suho_reader SET statement_timeout = '60s';
 ALTER ROLE suho_reader SET default_transaction_read_only = on;
 
-RESET pg_stat_statements.track_utility;
 RESET pg_stat_statements.track;
 RESET log_min_error_statement;
 RESET log_min_duration_statement;

@@ -68,9 +68,10 @@ done
 kill -INT "$server"
 wait "$server"
 find "$made" -mindepth 1 -maxdepth 1 ! -name PG_VERSION -exec mv -t "$PGDATA" {} +
+sync -f "$PGDATA"
 mv -t "$PGDATA" "$made/PG_VERSION"
 rmdir "$made"
-sync -f "$PGDATA"
+sync "$PGDATA"
 
 unset PGUSER PGPASSWORD PGDATABASE
 trap - INT TERM

@@ -50,9 +50,6 @@ request() {
   receive
 }
 
-# field NAME JSON: a value of the server's error.
-field() { printf '%s\n' "$2" | sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
-
 # --- Log in: with a wrong password the answer to PING is an error ---
 expect INFO
 send "CONNECT {\"user\":\"suho\",\"pass\":\"$SUHO_NATS_PASSWORD\",\"name\":\"create-streams\",\"verbose\":false,\"pedantic\":false}" \
@@ -79,7 +76,8 @@ while read -r kind stream; do
   case $line in
     *'"err_code":10058'*) echo "found $name, which differs from its declaration and is left as it is" ;;
     *'"error":'*)
-      echo "create-streams: $name is refused: $(field description "$line") (error $(field err_code "$line"))" >&2
+      error=${line#*\"error\":}
+      echo "create-streams: $name is refused: ${error%%\}*}}" >&2
       failed=1
       ;;
     *) echo "$outcome $name" ;;

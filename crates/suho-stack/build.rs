@@ -16,7 +16,11 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         .map_err(|error| format!("failed to find the deployment in {}: {error}", directory.display()))?;
     let mut source = String::from("&[\n");
     for file in selection::files_of(&directory)? {
-        writeln!(source, "    ({file:?}, include_bytes!({:?})),", directory.join(&file))?;
+        let path = directory.join(&file);
+        let path = path
+            .to_str()
+            .ok_or("failed to embed the deployment: its path is not UTF-8")?;
+        writeln!(source, "    ({file:?}, include_bytes!({path:?})),")?;
     }
     source.push_str("]\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("embedded.rs"), source)?;

@@ -10,6 +10,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::error::DeploymentError;
 use super::files::Files;
 use super::image::ImageReference;
+use super::interpolation::VariableUse;
 use super::reading;
 use super::secret::Secret;
 use super::variables::Variables;
@@ -199,16 +200,29 @@ impl Deployment {
         Ok(deployment)
     }
 
+    /// Every variable that the compose files name, one entry for each time, in the order of the files.
+    pub fn variables(files: &Files, compose_files: &[&str]) -> Result<Vec<VariableUse>, DeploymentError> {
+        let uses: Result<Vec<_>, _> = compose_files
+            .iter()
+            .map(|file| reading::variables_of(files, file))
+            .collect();
+        Ok(uses?.into_iter().flatten().collect())
+    }
+
     /// The variables without which [`Deployment::read`] fails (`${NAME:?…}`), each once, in the order of the files.
     pub fn required_variables(files: &Files, compose_files: &[&str]) -> Result<Vec<String>, DeploymentError> {
-        let _ = (files, compose_files);
-        todo!()
+        let uses = Self::variables(files, compose_files)?;
+        let required = uses.into_iter().filter(|variable| variable.required);
+        Ok(once(required.map(|variable| variable.name)))
     }
 
     /// The variables that choose a host port (`${NAME:-5432}` in `ports`), each once, in the order of the files.
     pub fn port_variables(files: &Files, compose_files: &[&str]) -> Result<Vec<String>, DeploymentError> {
-        let _ = (files, compose_files);
-        todo!()
+        let names: Result<Vec<_>, _> = compose_files
+            .iter()
+            .map(|file| reading::port_variables_of(files, file))
+            .collect();
+        Ok(once(names?.into_iter().flatten()))
     }
 
     /// A service by its name.
@@ -221,14 +235,61 @@ impl Deployment {
 
     /// The services in waves: each depends on services of earlier waves alone.
     pub fn start_order(&self) -> Result<Vec<Vec<&Service>>, DeploymentError> {
-        todo!()
+        let mut started = IndexSet::new();
+        let mut waves = Vec::new();
+        while started.len() < self.services.len() {
+            let wave: Vec<_> = self
+                .services
+                .values()
+                .filter(|service| !started.contains(service.name.as_str()) && service.may_start_after(&started))
+                .collect();
+            if wave.is_empty() {
+                return Err(DeploymentError::Cycle {
+                    cycle: self.cycle(&started),
+                });
+            }
+            started.extend(wave.iter().map(|service| service.name.as_str()));
+            waves.push(wave);
+        }
+        Ok(waves)
     }
 
     /// The named services and all that they depend on, in the order of the compose file.
     pub fn with_dependencies(&self, names: &[&str]) -> Result<Vec<String>, DeploymentError> {
-        let _ = names;
-        todo!()
+        let mut wanted = IndexSet::new();
+        let mut pending = names
+            .iter()
+            .map(|name| self.service(name))
+            .collect::<Result<Vec<_>, _>>()?;
+        while let Some(service) = pending.pop() {
+            if wanted.insert(service.name.as_str()) {
+                pending.extend(service.depends_on.keys().filter_map(|name| self.services.get(name)));
+            }
+        }
+        let in_order = self.services.keys().filter(|name| wanted.contains(name.as_str()));
+        Ok(in_order.cloned().collect())
     }
+
+    /// Follows dependencies among the services that cannot start until one comes up again.
+    fn cycle(&self, started: &IndexSet<&str>) -> Vec<String> {
+        let is_stuck = |name: &&str| !started.contains(name);
+        let mut path = IndexSet::new();
+        let mut next = self.services.keys().map(String::as_str).find(is_stuck);
+        while let Some(name) = next {
+            let (at, is_new) = path.insert_full(name);
+            if !is_new {
+                let cycle = path.iter().skip(at).chain([&name]);
+                return cycle.map(|name| (*name).to_owned()).collect();
+            }
+            let dependencies = self.services.get(name).map(|service| service.depends_on.keys());
+            next = dependencies.into_iter().flatten().map(String::as_str).find(is_stuck);
+        }
+        Vec::new()
+    }
+}
+
+fn once(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<IndexSet<_>>().into_iter().collect()
 }
 
 impl Service {
@@ -251,5 +312,19 @@ impl Service {
     #[must_use]
     pub fn is_one_shot(&self) -> bool {
         self.one_shot
+    }
+
+    fn may_start_after(&self, started: &IndexSet<&str>) -> bool {
+        self.depends_on.keys().all(|name| started.contains(name.as_str()))
+    }
+}
+
+impl Mount {
+    /// Absolute, in the container.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        match self {
+            Self::File { target, .. } | Self::Volume { target, .. } => target,
+        }
     }
 }

@@ -23,6 +23,7 @@ pub mod variables;
 mod error;
 mod reading;
 mod selection;
+mod shape;
 
 pub use compose::{
     Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service, Ulimit,

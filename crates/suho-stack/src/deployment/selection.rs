@@ -1,5 +1,6 @@
 //! Which files of a directory belong to the deployment. Shared by the build script, which embeds them, and the library.
 
+use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
 
@@ -49,7 +50,7 @@ fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Resul
         let is_directory = entry.file_type()?.is_dir();
         if is_directory && !name.starts_with('.') && !OMITTED_DIRECTORIES.contains(&name.as_str()) {
             collect(&entry.path(), &format!("{prefix}{name}/"), found)?;
-        } else if !is_directory && belongs(&name) {
+        } else if !is_directory && (belongs(&name) || is_script_without_ending(&entry.path(), &name)?) {
             found.push(format!("{prefix}{name}"));
         }
     }
@@ -59,4 +60,13 @@ fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Resul
 fn belongs(name: &str) -> bool {
     let hidden = name.starts_with('.');
     NAMES.contains(&name) || (!hidden && ENDINGS.iter().any(|ending| name.ends_with(ending)))
+}
+
+fn is_script_without_ending(path: &Path, name: &str) -> io::Result<bool> {
+    if name.contains('.') {
+        return Ok(false);
+    }
+    let mut beginning = Vec::new();
+    fs::File::open(path)?.take(2).read_to_end(&mut beginning)?;
+    Ok(beginning == b"#!")
 }

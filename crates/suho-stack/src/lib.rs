@@ -10,3 +10,5 @@
 
 pub mod deployment;
 pub mod engines;
+pub mod runtime;
+pub mod stack;

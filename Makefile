@@ -1,0 +1,44 @@
+# The two commands of this project are `make up` and `make test`; the rest serves them.
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap build images up down clean test lint env
+
+suho = target/debug/suho
+ifdef CARGO_TARGET_DIR
+suho = $(CARGO_TARGET_DIR)/debug/suho
+endif
+progress = scripts/with-progress.sh
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+bootstrap: ## Install what this machine lacks and start the Docker engine
+	@scripts/bootstrap.sh
+
+build: bootstrap ## Build the command line
+	@$(progress) 'building suho' cargo build --locked --package suho
+
+images: build ## Build the air-gap images, where the pinned upstream images cannot be had
+	@$(suho) images build --directory compose --if-needed
+
+up: images ## Launch the whole stack, prove it, and print where each engine serves
+	@$(suho) up --directory compose
+
+down: ## Remove every stack, to the last volume
+	@$(suho) down --all
+
+clean: ## Remove every stack and all that was built
+	@if [ -x $(suho) ]; then $(suho) down --all; fi
+	cargo clean
+
+test: images ## Run every test, on real containers
+	@$(progress) 'building tests' cargo test --locked --workspace --no-run
+	cargo test --locked --workspace
+
+lint: ## Check format, lints, documents and shell
+	cargo fmt --all --check
+	$(progress) 'clippy' cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(progress) 'documents' cargo doc --locked --workspace --no-deps
+	shellcheck scripts/*.sh .ci/run $$(git ls-files 'compose/**/*.sh')
+
+env: ## Write compose/.env with random secrets, once
+	@scripts/env.sh

@@ -1,0 +1,30 @@
+//! Containers, networks, volumes and images of a stack. No engine's name appears here.
+//!
+//! Containers are launched through testcontainers; what it lacks is asked of the engine through the client that it
+//! re-exports. Everything made here carries the label `suho.stack`, so that it is found and removed by it.
+//!
+//! # Layout
+//! - [`docker`]: the connection to the Docker engine.
+//! - [`container`]: launch, state, logs, death.
+//! - [`image`]: present, pulled, described by its labels.
+//! - [`build`]: the air-gap images, built with progress.
+//! - [`sweep`]: the network and the volumes of a stack, and the removal of all that carries its label.
+
+pub mod build;
+pub mod container;
+pub mod docker;
+pub mod image;
+pub mod sweep;
+
+mod error;
+
+pub use build::{BuildProgress, ImageBuild};
+pub use container::{Container, ContainerState, Launch, PublishedPorts};
+pub use docker::Docker;
+pub use error::RuntimeError;
+pub use image::ImageFacts;
+
+/// The label that says to which stack a container, network or volume belongs.
+pub const STACK_LABEL: &str = "suho.stack";
+/// The label that says which compose service a container runs.
+pub const SERVICE_LABEL: &str = "suho.service";

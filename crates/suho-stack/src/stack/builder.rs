@@ -1,0 +1,316 @@
+//! What a stack shall be.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use futures::future::try_join_all;
+use rand::Rng;
+use tokio::sync::watch;
+
+use super::{
+    ImageSource, Ports, Progress, Stack, StackError, StackState, Timeline,
+    guard::Guard,
+    images::{AIRGAP_FILE, COMPOSE_FILE, Chooser, Chosen},
+    start::{Start, Starting, Tell},
+};
+use crate::{
+    deployment::{Declarations, Deployment, Files, Fingerprint, Variables},
+    engines::{self, Engine},
+    runtime::Docker,
+};
+
+/// A busy machine with cold caches starts the slowest engine in half of this.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Describes a stack; [`StackBuilder::start`] launches it.
+pub struct StackBuilder {
+    name: Option<String>,
+    engines: Vec<String>,
+    images: ImageSource,
+    ports: Ports,
+    timeout: Duration,
+    files: Files,
+    directory: Option<PathBuf>,
+    variables: Variables,
+    tell: Tell,
+}
+
+impl StackBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            name: None,
+            engines: Vec::new(),
+            images: ImageSource::default(),
+            ports: Ports::default(),
+            timeout: DEFAULT_TIMEOUT,
+            files: Files::embedded(),
+            directory: None,
+            variables: Variables::default(),
+            tell: Arc::new(|progress| tracing::debug!(?progress)),
+        }
+    }
+
+    /// The name by which commands call the stack; a random one by default.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Only these engines and what they depend on, by their short names (`kafka`) or services (`suho-kafka`); all by default.
+    #[must_use]
+    pub fn engines<T: Into<String>>(mut self, engines: impl IntoIterator<Item = T>) -> Self {
+        self.engines = engines.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Where the images come from; [`ImageSource::Auto`] by default.
+    #[must_use]
+    pub fn images(mut self, source: ImageSource) -> Self {
+        self.images = source;
+        self
+    }
+
+    /// Free ports or the platform's own; [`Ports::Ephemeral`] by default.
+    #[must_use]
+    pub fn ports(mut self, ports: Ports) -> Self {
+        self.ports = ports;
+        self
+    }
+
+    /// How long each engine may take from its launch until it serves; 120 s by default.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Other files than those embedded in this library.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// The files of a directory such as `compose/`, which is also where air-gap images are built.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Result<Self, StackError> {
+        let directory = directory.into();
+        self.files = Files::from_directory(&directory)?;
+        self.directory = Some(directory);
+        Ok(self)
+    }
+
+    /// Values for the variables of the compose files; secrets that are not among them are generated.
+    #[must_use]
+    pub fn variables(mut self, variables: Variables) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    /// Is told what happens while one waits.
+    #[must_use]
+    pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.tell = Arc::new(tell);
+        self
+    }
+
+    /// Launches the stack: everything in parallel that does not depend on each other.
+    ///
+    /// A failure, a dropped future and a panic leave nothing behind.
+    pub async fn start(self) -> Result<Stack, StackError> {
+        let docker = Docker::connect().await?;
+        let name = self.stack_name();
+        if docker
+            .list_containers()
+            .await?
+            .iter()
+            .any(|container| container.stack == name)
+        {
+            return Err(StackError::Exists(name));
+        }
+        let (upstream, airgap, variables) = self.deployments()?;
+        let wanted = self.wanted(&upstream)?;
+        let chosen = Chooser {
+            docker: &docker,
+            source: self.images,
+            upstream: &upstream,
+            airgap: &airgap,
+            files: &self.files,
+            directory: self.directory.clone(),
+            variables: &variables,
+            tell: &*self.tell,
+        }
+        .choose(&wanted)
+        .await?;
+        if chosen.services.is_empty() {
+            let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
+            return Err(StackError::AllAbsent(reasons.join("; ")));
+        }
+        self.launch(docker, name, &upstream, chosen).await
+    }
+
+    /// The deployment with upstream and with air-gap images, and the variables that filled both.
+    fn deployments(&self) -> Result<(Deployment, Deployment, Variables), StackError> {
+        let both = [COMPOSE_FILE, AIRGAP_FILE];
+        let mut variables = self.variables.clone();
+        self.ports
+            .fill(&mut variables, &Deployment::port_variables(&self.files, &both)?)?;
+        variables.generate_missing(&Deployment::required_variables(&self.files, &both)?);
+        let upstream = Deployment::read(&self.files, &[COMPOSE_FILE], &variables)?;
+        let airgap = Deployment::read(&self.files, &both, &variables)?;
+        Ok((upstream, airgap, variables))
+    }
+
+    /// The services to run, dependencies included.
+    fn wanted(&self, deployment: &Deployment) -> Result<Vec<String>, StackError> {
+        let known = engines::all();
+        if self.engines.is_empty() {
+            return Ok(known.iter().map(|engine| engine.service().to_owned()).collect());
+        }
+        let asked = self
+            .engines
+            .iter()
+            .map(|asked| {
+                known
+                    .iter()
+                    .find(|engine| engine.name() == asked || engine.service() == asked)
+                    .map(|engine| engine.service())
+                    .ok_or_else(|| StackError::UnknownEngine {
+                        name: asked.clone(),
+                        known: known.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(", "),
+                    })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(deployment.with_dependencies(&asked)?)
+    }
+
+    pub(super) fn stack_name(&self) -> String {
+        self.name.clone().unwrap_or_else(random_name)
+    }
+
+    /// What differs between a running stack and what this builder would start, in words.
+    pub(super) fn changes_since(&self, state: &StackState) -> Result<Vec<String>, StackError> {
+        let (upstream, airgap, _) = self.deployments()?;
+        let services = state
+            .members
+            .iter()
+            .map(|member| {
+                let airgap = airgap.service(&member.service)?;
+                let same = airgap.image.to_string() == member.image;
+                if same {
+                    Ok(airgap)
+                } else {
+                    upstream.service(&member.service)
+                }
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut changes = state
+            .fingerprint
+            .differences(&Fingerprint::of(&self.files, services, &BTreeMap::new()));
+        let missing = self
+            .wanted(&upstream)?
+            .into_iter()
+            .filter(|service| !state.knows(service));
+        changes.extend(missing.map(|service| format!("{service} was not asked for then")));
+        Ok(changes)
+    }
+
+    async fn launch(
+        self,
+        docker: Docker,
+        name: String,
+        deployment: &Deployment,
+        chosen: Chosen,
+    ) -> Result<Stack, StackError> {
+        let declarations = Declarations::read(&self.files)?;
+        let network = format!("{}-{name}", deployment.network);
+        let timeline = Timeline::begin();
+        let guard = Guard::new(docker.clone(), name.clone());
+        docker.create_network(&network, &name).await?;
+        let start = Start {
+            docker: &docker,
+            stack: &name,
+            network: &network,
+            files: &self.files,
+            declarations: &declarations,
+            timeout: self.timeout,
+            timeline: &timeline,
+            tell: self.tell.clone(),
+        };
+        let starting = queue(&chosen);
+        let members = try_join_all(starting.into_iter().map(|service| start.service(service))).await?;
+        let services = chosen.services.iter().map(|(service, _)| service);
+        let fingerprint = Fingerprint::of(&self.files, services, &BTreeMap::new());
+        let state = StackState {
+            name,
+            network,
+            fingerprint,
+            members,
+            absent: chosen.absent,
+        };
+        let dependencies = chosen
+            .services
+            .iter()
+            .map(|(service, _)| (service.name.clone(), service.depends_on.keys().cloned().collect()))
+            .collect();
+        Ok(Stack {
+            state,
+            timeline,
+            dependencies,
+            docker,
+            guard,
+        })
+    }
+}
+
+/// Who starts, and who waits for whom; what is absent is waited for by nobody.
+fn queue(chosen: &Chosen) -> Vec<Starting<'_>> {
+    let serves: BTreeMap<&str, watch::Sender<bool>> = chosen
+        .services
+        .iter()
+        .map(|(service, _)| (service.name.as_str(), watch::Sender::new(false)))
+        .collect();
+    chosen
+        .services
+        .iter()
+        .filter_map(|(service, facts)| {
+            Some(Starting {
+                service,
+                facts,
+                engine: engine_of(&service.name)?,
+                dependencies: service
+                    .depends_on
+                    .keys()
+                    .filter_map(|dependency| serves.get(dependency.as_str()).map(watch::Sender::subscribe))
+                    .collect(),
+                serves: serves.get(service.name.as_str())?.clone(),
+            })
+        })
+        .collect()
+}
+
+fn engine_of(service: &str) -> Option<&'static dyn Engine> {
+    engines::all()
+        .iter()
+        .copied()
+        .find(|engine| engine.service() == service)
+}
+
+fn random_name() -> String {
+    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut random = rand::rng();
+    (0..6)
+        .map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]))
+        .collect()
+}
+
+impl fmt::Debug for StackBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StackBuilder")
+            .field("name", &self.name)
+            .field("engines", &self.engines)
+            .field("images", &self.images)
+            .field("ports", &self.ports)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+use std::{io, path::PathBuf, time::Duration};
+
+use crate::{
+    deployment::DeploymentError,
+    engines::EngineError,
+    runtime::{ContainerState, RuntimeError},
+};
+
+/// Why a stack did not come up, or could not be found or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The files of the deployment cannot be read.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// The Docker engine refused, or does not answer.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// An engine refused what the deployment declares for it.
+    #[error("{service} serves, but refused what the deployment declares: {source}")]
+    Declare {
+        /// The compose service.
+        service: String,
+        /// Its answer.
+        source: EngineError,
+    },
+    /// A container ended before its engine served.
+    #[error("{service} died at start ({}); its last lines:\n{log}", describe(state.as_ref()))]
+    Died {
+        /// The compose service.
+        service: String,
+        /// Exit code and whether it ran out of memory; `None` where the container is gone.
+        state: Option<ContainerState>,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// An engine did not serve in time.
+    #[error(
+        "{service} was not ready after {} s ({}): {reason}; give it longer with a larger timeout, or read its last lines:\n{log}",
+        after.as_secs(),
+        describe(state.as_ref())
+    )]
+    TimedOut {
+        /// The compose service.
+        service: String,
+        /// How long was waited.
+        after: Duration,
+        /// What the engine said last.
+        reason: String,
+        /// How its container fares.
+        state: Option<ContainerState>,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// An engine was asked for that the deployment does not have.
+    #[error("there is no engine `{name}`; the engines are {known}")]
+    UnknownEngine {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// None of the wanted engines can be had here.
+    #[error("none of the wanted engines can be had here: {0}")]
+    AllAbsent(String),
+    /// No free port was found.
+    #[error(
+        "no free port was found between {from} and {to} on {address}; close what listens there, or name another address"
+    )]
+    NoFreePort {
+        /// The address that was tried.
+        address: String,
+        /// First port tried.
+        from: u16,
+        /// Last port tried.
+        to: u16,
+    },
+    /// A stack of that name runs already.
+    #[error("a stack named {0} runs already; `suho down {0}` removes it")]
+    Exists(String),
+    /// A stack runs from other files or images than those given now.
+    #[error("stack {name} runs from something else: {changes}; `suho down {name}` removes it, or give another --name")]
+    Changed {
+        /// Its name.
+        name: String,
+        /// What changed, in words.
+        changes: String,
+    },
+    /// Containers of a stack no longer run.
+    #[error(
+        "stack {name} is broken: {services} no longer run; `suho logs ENGINE` says why, `suho down {name}` removes it"
+    )]
+    Stopped {
+        /// Its name.
+        name: String,
+        /// Which services.
+        services: String,
+    },
+    /// No stack of that name is known.
+    #[error("no stack named {0} is known; `suho ps` lists those that run, `suho up` starts one")]
+    Unknown(String),
+    /// A state file cannot be read or written.
+    #[error("failed to {action} {path}: {source}")]
+    StateFile {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+fn describe(state: Option<&ContainerState>) -> String {
+    let Some(state) = state else {
+        return "its container is gone".to_owned();
+    };
+    let exit = state
+        .exit_code
+        .map(|code| format!(", exit code {code}"))
+        .unwrap_or_default();
+    let memory = if state.out_of_memory { ", out of memory" } else { "" };
+    format!("{}{exit}{memory}", state.status)
+}

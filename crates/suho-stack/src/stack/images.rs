@@ -1,0 +1,223 @@
+//! Upstream or air-gap: decided per service, and said out loud.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use tokio::time::interval;
+
+use super::{Absent, Progress, StackError};
+use crate::{
+    deployment::{Deployment, Files, Service, Variables},
+    runtime::{Docker, ImageBuild, ImageFacts, RuntimeError},
+};
+
+/// The deployment.
+pub const COMPOSE_FILE: &str = "docker-compose.yml";
+/// What the air-gap images change of it.
+pub const AIRGAP_FILE: &str = "docker-compose.airgap.yml";
+
+/// Between two words about a pull that is under way.
+const TELL_EVERY: Duration = Duration::from_secs(3);
+
+/// Where the images come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ImageSource {
+    /// What is present, then what can be pulled, then the air-gap build.
+    #[default]
+    Auto,
+    /// The pinned upstream images, pulled where they are not present.
+    Upstream,
+    /// The air-gap images, built where they are not present.
+    Airgap,
+}
+
+/// The images of the wanted services: chosen, present, described.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub services: Vec<(Service, ImageFacts)>,
+    pub absent: Vec<Absent>,
+}
+
+/// Chooses and obtains images.
+pub(super) struct Chooser<'a> {
+    pub docker: &'a Docker,
+    pub source: ImageSource,
+    pub upstream: &'a Deployment,
+    pub airgap: &'a Deployment,
+    pub files: &'a Files,
+    pub directory: Option<PathBuf>,
+    pub variables: &'a Variables,
+    pub tell: &'a (dyn Fn(Progress) + Send + Sync),
+}
+
+/// What became of one service.
+enum Choice {
+    Present(Service, ImageFacts, String),
+    MustBuild(Service, String),
+    Absent(String),
+}
+
+impl Chooser<'_> {
+    pub async fn choose(&self, wanted: &[String]) -> Result<Chosen, StackError> {
+        let mut choices = BTreeMap::new();
+        for name in wanted {
+            choices.insert(name.clone(), self.choose_one(name).await?);
+        }
+        if choices.values().any(|choice| matches!(choice, Choice::MustBuild(..))) {
+            self.build().await?;
+        }
+        let mut chosen = Chosen {
+            services: Vec::new(),
+            absent: Vec::new(),
+        };
+        for (name, choice) in choices {
+            match choice {
+                Choice::Present(service, facts, origin) => {
+                    self.tell_image(&service, origin);
+                    chosen.services.push((service, facts));
+                }
+                Choice::MustBuild(service, reason) => {
+                    let facts = self.docker.image_facts(&service.image).await?.unwrap_or_default();
+                    self.tell_image(&service, reason);
+                    chosen.services.push((service, facts));
+                }
+                Choice::Absent(reason) => {
+                    (self.tell)(Progress::Absent {
+                        service: name.clone(),
+                        reason: reason.clone(),
+                    });
+                    chosen.absent.push(Absent { service: name, reason });
+                }
+            }
+        }
+        Ok(chosen)
+    }
+
+    async fn choose_one(&self, name: &str) -> Result<Choice, StackError> {
+        let upstream = self.upstream.service(name)?;
+        let airgap = self.airgap.service(name)?;
+        match self.source {
+            ImageSource::Upstream => self
+                .pulled(upstream)
+                .await
+                .map(|(facts, origin)| Choice::Present(upstream.clone(), facts, origin))
+                .map_err(StackError::from),
+            ImageSource::Airgap => match &airgap.absent {
+                Some(reason) => Ok(Choice::Absent(reason.clone())),
+                None => self.built(airgap, "chosen").await,
+            },
+            ImageSource::Auto => self.whatever_can_be_had(upstream, airgap).await,
+        }
+    }
+
+    async fn whatever_can_be_had(&self, upstream: &Service, airgap: &Service) -> Result<Choice, StackError> {
+        if let Some(facts) = self.docker.image_facts(&upstream.image).await? {
+            return Ok(Choice::Present(upstream.clone(), facts, "present".to_owned()));
+        }
+        if airgap.absent.is_none()
+            && let Some(facts) = self.docker.image_facts(&airgap.image).await?
+        {
+            return Ok(Choice::Present(
+                airgap.clone(),
+                facts,
+                "air-gap image, present".to_owned(),
+            ));
+        }
+        match (self.pulled(upstream).await, &airgap.absent) {
+            (Ok((facts, origin)), _) => Ok(Choice::Present(upstream.clone(), facts, origin)),
+            (Err(error), Some(reason)) => Ok(Choice::Absent(format!("{reason}, and {}", in_one_line(&error)))),
+            (Err(error), None) => self.built(airgap, &in_one_line(&error)).await,
+        }
+    }
+
+    async fn pulled(&self, service: &Service) -> Result<(ImageFacts, String), RuntimeError> {
+        if let Some(facts) = self.docker.image_facts(&service.image).await? {
+            return Ok((facts, "present".to_owned()));
+        }
+        let image = service.image.to_string();
+        let mut words = interval(TELL_EVERY);
+        let pull = self.docker.pull(&service.image);
+        tokio::pin!(pull);
+        let began = words.tick().await;
+        loop {
+            tokio::select! {
+                result = &mut pull => break result?,
+                _ = words.tick() => (self.tell)(Progress::Pulling { image: image.clone(), elapsed: began.elapsed() }),
+            }
+        }
+        let facts = self.docker.image_facts(&service.image).await?.unwrap_or_default();
+        Ok((facts, "pulled".to_owned()))
+    }
+
+    async fn built(&self, service: &Service, why: &str) -> Result<Choice, StackError> {
+        Ok(match self.docker.image_facts(&service.image).await? {
+            Some(facts) => Choice::Present(service.clone(), facts, format!("air-gap image, present ({why})")),
+            None => Choice::MustBuild(service.clone(), format!("air-gap image, built ({why})")),
+        })
+    }
+
+    fn tell_image(&self, service: &Service, origin: String) {
+        (self.tell)(Progress::Image {
+            service: service.name.clone(),
+            image: service.image.to_string(),
+            origin,
+        });
+    }
+
+    async fn build(&self) -> Result<(), StackError> {
+        build(self.files, self.directory.as_deref(), self.variables, |progress| {
+            (self.tell)(Progress::Building(progress));
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// Builds every air-gap image of a deployment; what has not changed is taken from the builder's cache.
+///
+/// `directory` is where `files` were read from; embedded ones are written to a directory of their own first.
+pub async fn build(
+    files: &Files,
+    directory: Option<&std::path::Path>,
+    variables: &Variables,
+    progress: impl Fn(crate::runtime::BuildProgress) + Send,
+) -> Result<Duration, StackError> {
+    let written;
+    let directory = match directory {
+        Some(directory) => directory,
+        None => {
+            written = WrittenFiles::write(files)?;
+            &written.directory
+        }
+    };
+    let build = ImageBuild {
+        directory,
+        compose_files: &[COMPOSE_FILE, AIRGAP_FILE],
+        variables,
+    };
+    Ok(build.run(progress).await?)
+}
+
+/// The embedded files in a temporary directory, removed when dropped.
+struct WrittenFiles {
+    directory: PathBuf,
+}
+
+impl WrittenFiles {
+    fn write(files: &Files) -> Result<Self, StackError> {
+        let directory = std::env::temp_dir().join(format!("suho-deployment-{}", std::process::id()));
+        files.write_to(&directory)?;
+        Ok(Self { directory })
+    }
+}
+
+impl Drop for WrittenFiles {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
+            tracing::warn!(%error, directory = %self.directory.display(), "left behind");
+        }
+    }
+}
+
+fn in_one_line(error: &RuntimeError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,119 @@
+//! A running stack: started in parallel along its dependencies, watched, found again, removed.
+//!
+//! # Layout
+//! - [`builder`]: what a stack shall be.
+//! - `attach`: a stack that runs already, found again.
+//! - [`images`]: upstream or air-gap, decided per service and said out loud.
+//! - [`ports`]: the platform's own ports, or free ones.
+//! - `start`: the start of one service: after its dependencies, until its engine serves.
+//! - `guard`: leaves nothing behind, whatever happens.
+//! - [`timeline`]: when each phase of the start began and ended; the critical path.
+//! - [`state`]: what another process needs to find a stack again.
+//! - [`progress`]: what there is to tell while one waits.
+
+pub mod builder;
+pub mod images;
+pub mod ports;
+pub mod progress;
+pub mod state;
+pub mod timeline;
+
+mod attach;
+mod error;
+mod guard;
+mod start;
+
+use std::collections::BTreeMap;
+
+pub use builder::StackBuilder;
+pub use error::StackError;
+pub use images::ImageSource;
+pub use ports::Ports;
+pub use progress::Progress;
+pub use state::{Absent, Member, StackState};
+pub use timeline::{Phase, Timeline};
+
+use crate::{
+    engines::Endpoint,
+    runtime::{Docker, sweep::Swept},
+};
+use guard::Guard;
+
+/// A running stack that is removed, to the last volume, when this value is dropped.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), suho_stack::stack::StackError> {
+/// use suho_stack::stack::Stack;
+///
+/// let stack = Stack::builder().engines(["nats-server"]).start().await?;
+/// let nats = stack.endpoint("suho-nats-server");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Stack {
+    state: StackState,
+    timeline: Timeline,
+    dependencies: BTreeMap<String, Vec<String>>,
+    docker: Docker,
+    guard: Guard,
+}
+
+impl Stack {
+    /// Describes a stack that does not run yet.
+    #[must_use]
+    pub fn builder() -> StackBuilder {
+        StackBuilder::new()
+    }
+
+    /// What runs, and where.
+    #[must_use]
+    pub fn state(&self) -> &StackState {
+        &self.state
+    }
+
+    /// Where a service is reached from this machine; `None` where it is absent or was not asked for.
+    #[must_use]
+    pub fn endpoint(&self, service: &str) -> Option<&Endpoint> {
+        self.state.member(service).map(|member| &member.endpoint)
+    }
+
+    /// Every endpoint, by service.
+    #[must_use]
+    pub fn endpoints(&self) -> BTreeMap<String, Endpoint> {
+        self.state.endpoints()
+    }
+
+    /// When each phase of the start began and ended.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// The phases that the start waited for.
+    #[must_use]
+    pub fn critical_path(&self) -> Vec<Phase> {
+        self.timeline.critical_path(|service| {
+            self.dependencies
+                .get(service)
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect()
+        })
+    }
+
+    /// Removes the stack and says what was removed; unlike a drop it reports what went wrong.
+    pub async fn stop(self) -> Result<Swept, StackError> {
+        let swept = self.docker.sweep(&self.state.name).await?;
+        self.guard.disarm();
+        Ok(swept)
+    }
+
+    /// Leaves the stack running for other processes, which find it by its state file.
+    pub fn leave_running(self) -> Result<StackState, StackError> {
+        self.state.save()?;
+        self.guard.disarm();
+        Ok(self.state)
+    }
+}

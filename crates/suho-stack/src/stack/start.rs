@@ -1,0 +1,175 @@
+//! The start of one service: after its dependencies, until its engine serves.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use super::{Member, Progress, StackError, Timeline};
+use crate::{
+    deployment::{Declarations, Files, Service},
+    engines::{Endpoint, Engine, Waiting},
+    runtime::{Container, Docker, ImageFacts, Launch},
+};
+
+/// How many lines of a dead engine's log its error shows.
+const SHOWN_LINES: usize = 15;
+/// Between two words about an engine that is not ready.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Takes what there is to tell.
+pub(super) type Tell = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// What all services of one start share.
+pub(super) struct Start<'a> {
+    pub docker: &'a Docker,
+    pub stack: &'a str,
+    pub network: &'a str,
+    pub files: &'a Files,
+    pub declarations: &'a Declarations,
+    pub timeout: Duration,
+    pub timeline: &'a Timeline,
+    pub tell: Tell,
+}
+
+/// One service of the start, and who waits for whom.
+pub(super) struct Starting<'a> {
+    pub service: &'a Service,
+    pub facts: &'a ImageFacts,
+    pub engine: &'static dyn Engine,
+    /// Become true when what this service depends on serves.
+    pub dependencies: Vec<watch::Receiver<bool>>,
+    /// Tells those who depend on this one.
+    pub serves: watch::Sender<bool>,
+}
+
+impl Start<'_> {
+    /// Waits for the dependencies, launches the container, asks the engine until it serves, and declares what the
+    /// platform needs there.
+    pub async fn service(&self, starting: Starting<'_>) -> Result<Member, StackError> {
+        let Starting {
+            service,
+            facts,
+            engine,
+            mut dependencies,
+            serves,
+        } = starting;
+        for dependency in &mut dependencies {
+            // A dependency that failed drops its sender, and ends the whole start by its own error.
+            if dependency.wait_for(|serves| *serves).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        let launch = Launch {
+            service,
+            files: self.files,
+            stack: self.stack,
+            network: self.network,
+        };
+        let container = self
+            .telling(
+                service,
+                || "the container to be launched".to_owned(),
+                self.timeline
+                    .measure(&service.name, "launch", launch.start(self.docker)),
+            )
+            .await?;
+        (self.tell)(Progress::Launched {
+            service: service.name.clone(),
+            elapsed: self.timeline.elapsed(),
+        });
+
+        let endpoint = Endpoint::published(service, "127.0.0.1", container.ports.clone());
+        let ready = self.ready(service, engine, &endpoint, &container);
+        let version = self.timeline.measure(&service.name, "ready", ready).await?;
+        let declare = engine.declare(&endpoint, self.declarations);
+        self.timeline
+            .measure(&service.name, "declare", declare)
+            .await
+            .map_err(|source| StackError::Declare {
+                service: service.name.clone(),
+                source,
+            })?;
+
+        let ready_after = self.timeline.elapsed();
+        serves.send_replace(true);
+        (self.tell)(Progress::Ready {
+            service: service.name.clone(),
+            version: version.clone(),
+            elapsed: ready_after,
+        });
+        Ok(Member {
+            service: service.name.clone(),
+            container: container.name,
+            image: service.image.to_string(),
+            facts: facts.clone(),
+            version,
+            endpoint,
+            ready_after,
+        })
+    }
+
+    /// The engine's own word that it serves, or why it never will.
+    async fn ready(
+        &self,
+        service: &Service,
+        engine: &dyn Engine,
+        endpoint: &Endpoint,
+        container: &Container,
+    ) -> Result<String, StackError> {
+        let waiting = Waiting::new();
+        let ready = self.telling(service, || waiting.reason(), engine.ready(endpoint, &waiting));
+        tokio::select! {
+            version = ready => Ok(version),
+            () = container.died() => Err(StackError::Died {
+                service: service.name.clone(),
+                state: container.state().await?,
+                log: last_lines(container).await,
+            }),
+            () = sleep(self.timeout) => Err(StackError::TimedOut {
+                service: service.name.clone(),
+                after: self.timeout,
+                reason: waiting.reason(),
+                state: container.state().await?,
+                log: last_lines(container).await,
+            }),
+        }
+    }
+
+    /// Tells every now and then for what the service waits, until `work` is done.
+    async fn telling<T>(&self, service: &Service, reason: impl Fn() -> String, work: impl Future<Output = T>) -> T {
+        let mut words = interval(TELL_EVERY);
+        words.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        words.tick().await;
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                output = &mut work => return output,
+                _ = words.tick() => (self.tell)(Progress::Waiting {
+                    service: service.name.clone(),
+                    reason: reason(),
+                    elapsed: self.timeline.elapsed(),
+                }),
+            }
+        }
+    }
+}
+
+/// What the engine said before it died; the error is worth having without it, too.
+async fn last_lines(container: &Container) -> String {
+    match container.last_lines(SHOWN_LINES).await {
+        Ok(lines) if lines.is_empty() => "(it said nothing)".to_owned(),
+        Ok(lines) => lines.join("\n"),
+        Err(error) => format!("(its log cannot be read: {error})"),
+    }
+}
+
+impl fmt::Debug for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start")
+            .field("stack", &self.stack)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! What another process needs to find a stack again: a file per stack, readable by its owner alone.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::StackError;
+use crate::{deployment::Fingerprint, engines::Endpoint, runtime::ImageFacts};
+
+/// A stack as its state file tells it. It holds secrets: the file has mode 0600.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StackState {
+    /// The name by which commands call it.
+    pub name: String,
+    /// The network that its containers share.
+    pub network: String,
+    /// What it was started from.
+    pub fingerprint: Fingerprint,
+    /// The services that run.
+    pub members: Vec<Member>,
+    /// The services that cannot be had here.
+    pub absent: Vec<Absent>,
+}
+
+/// A service of a stack.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// The compose service.
+    pub service: String,
+    /// The container that runs it.
+    pub container: String,
+    /// The image, by tag and digest.
+    pub image: String,
+    /// What the image says of itself.
+    pub facts: ImageFacts,
+    /// The engine's version, in its own words.
+    pub version: String,
+    /// How it is reached from this machine.
+    pub endpoint: Endpoint,
+    /// From the start of the stack until its engine served.
+    pub ready_after: Duration,
+}
+
+/// A service that a stack lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// The compose service.
+    pub service: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl StackState {
+    /// The member that runs `service`.
+    #[must_use]
+    pub fn member(&self, service: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.service == service)
+    }
+
+    /// Every endpoint, by service.
+    #[must_use]
+    pub fn endpoints(&self) -> BTreeMap<String, Endpoint> {
+        self.members
+            .iter()
+            .map(|member| (member.service.clone(), member.endpoint.clone()))
+            .collect()
+    }
+
+    /// Why each absent service is absent.
+    #[must_use]
+    pub fn reasons_of_absence(&self) -> BTreeMap<String, String> {
+        self.absent
+            .iter()
+            .map(|absent| (absent.service.clone(), absent.reason.clone()))
+            .collect()
+    }
+
+    /// True for a service that runs here, or that was asked for and is absent.
+    pub(super) fn knows(&self, service: &str) -> bool {
+        self.member(service).is_some() || self.absent.iter().any(|absent| absent.service == service)
+    }
+
+    /// Reads the state of the stack `name`.
+    pub fn load(name: &str) -> Result<Self, StackError> {
+        let path = file(name);
+        match fs::read(&path) {
+            Ok(content) => serde_json::from_slice(&content).map_err(|error| StackError::StateFile {
+                action: "read",
+                path,
+                source: io::Error::other(error),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StackError::Unknown(name.to_owned())),
+            Err(source) => Err(StackError::StateFile {
+                action: "read",
+                path,
+                source,
+            }),
+        }
+    }
+
+    /// Writes the state whole or not at all.
+    pub fn save(&self) -> Result<(), StackError> {
+        let path = file(&self.name);
+        let write = || {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory())?;
+            let draft = path.with_extension("draft");
+            let mut output = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&draft)?;
+            output.write_all(&serde_json::to_vec_pretty(self)?)?;
+            output.sync_all()?;
+            fs::rename(draft, &path)
+        };
+        write().map_err(|source| StackError::StateFile {
+            action: "write",
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Forgets the stack `name`; one that is unknown already is no error.
+    pub fn forget(name: &str) -> Result<(), StackError> {
+        let path = file(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StackError::StateFile {
+                action: "remove",
+                path,
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn file(name: &str) -> PathBuf {
+    directory().join(format!("{name}.json"))
+}
+
+/// `SUHO_STATE_DIR`, or `suho` in the XDG state directory.
+fn directory() -> PathBuf {
+    let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named("SUHO_STATE_DIR")
+        .or_else(|| named("XDG_STATE_HOME").map(|state| state.join("suho")))
+        .or_else(|| named("HOME").map(|home| home.join(".local/state/suho")))
+        .unwrap_or_else(|| env::temp_dir().join("suho"))
+}

@@ -1,10 +1,12 @@
 //! From the shape of the compose files to the deployment: variables filled in, values read, overrides applied.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use indexmap::{IndexMap, IndexSet};
 use serde_saphyr::granit_parser::{Event, Parser};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::localizer::Localizer;
+use serde_saphyr::{DefaultMessageFormatter, Location, Spanned};
 
 use super::compose::{
     Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service, Ulimit,
@@ -70,10 +72,23 @@ pub(super) fn port_variables_of(files: &Files, file: &str) -> Result<Vec<String>
 }
 
 fn shape_of(files: &Files, file: &str) -> Result<FileShape, DeploymentError> {
-    serde_saphyr::from_str(files.text(file)?).map_err(|error| DeploymentError::Yaml {
-        at: place(file, error.location().unwrap_or(Location::UNKNOWN)),
-        message: error.without_snippet().to_string(),
+    serde_saphyr::from_str(files.text(file)?).map_err(|error| {
+        let location = error.locations().map(|locations| locations.defined_location);
+        let formatter = DefaultMessageFormatter.with_localizer(&Unplaced);
+        DeploymentError::Yaml {
+            at: place(file, location.unwrap_or(Location::UNKNOWN)),
+            message: error.without_snippet().render_with_formatter(&formatter),
+        }
     })
+}
+
+/// Words an error without its place, which ours begin with.
+struct Unplaced;
+
+impl Localizer for Unplaced {
+    fn attach_location<'a>(&self, base: Cow<'a, str>, _: Location) -> Cow<'a, str> {
+        base
+    }
 }
 
 fn position(file: &str, line: usize, column: usize) -> Position {
@@ -327,9 +342,13 @@ impl Reader<'_> {
             service.cpus = Some(self.parsed(cpus, "a number of processors such as 1.5", processors)?);
         }
         for (name, limit) in &shape.ulimits {
+            let number = |text: &String| {
+                let scalar = Spanned::new(text.clone(), limit.referenced, limit.defined);
+                self.number(&scalar, "a number, -1 being unlimited")
+            };
             let limit = Ulimit {
-                soft: limit.soft,
-                hard: limit.hard,
+                soft: number(&limit.value.soft)?,
+                hard: number(&limit.value.hard)?,
             };
             service.ulimits.insert(name.clone(), limit);
         }

@@ -67,7 +67,7 @@ pub struct ServiceShape {
     pub cpus: Option<Scalar>,
     pub shm_size: Option<Scalar>,
     #[serde(default)]
-    pub ulimits: IndexMap<String, UlimitShape>,
+    pub ulimits: IndexMap<String, Spanned<UlimitShape>>,
     pub stop_grace_period: Option<Scalar>,
     pub stop_signal: Option<Scalar>,
     pub restart: Option<Scalar>,
@@ -108,11 +108,11 @@ pub struct LoggingShape {
     pub options: IndexMap<String, Scalar>,
 }
 
-/// `nofile: {soft: 1, hard: 2}`, or one number for both.
+/// `nofile: {soft: 1, hard: 2}`, or one value for both.
 #[derive(Debug)]
 pub struct UlimitShape {
-    pub soft: i64,
-    pub hard: i64,
+    pub soft: String,
+    pub hard: String,
 }
 
 impl<'de> Deserialize<'de> for UlimitShape {
@@ -130,20 +130,27 @@ impl<'de> Visitor<'de> for UlimitVisitor {
         f.write_str("a number or {soft: number, hard: number}")
     }
 
+    fn visit_str<E: Error>(self, both: &str) -> Result<UlimitShape, E> {
+        Ok(UlimitShape {
+            soft: both.to_owned(),
+            hard: both.to_owned(),
+        })
+    }
+
     fn visit_i64<E: Error>(self, both: i64) -> Result<UlimitShape, E> {
-        Ok(UlimitShape { soft: both, hard: both })
+        self.visit_str(&both.to_string())
     }
 
     fn visit_u64<E: Error>(self, both: u64) -> Result<UlimitShape, E> {
-        self.visit_i64(i64::try_from(both).map_err(E::custom)?)
+        self.visit_str(&both.to_string())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UlimitShape, A::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Each {
-            soft: i64,
-            hard: i64,
+            soft: String,
+            hard: String,
         }
         let Each { soft, hard } = Each::deserialize(MapAccessDeserializer::new(map))?;
         Ok(UlimitShape { soft, hard })

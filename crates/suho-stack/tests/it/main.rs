@@ -1,0 +1,26 @@
+//! The library against real containers.
+//!
+//! # Layout
+//! - [`engines`]: each engine alone serves its user and refuses strangers.
+//! - [`failures`]: what goes wrong is told at once, in the engine's own words.
+//! - [`leftovers`]: nothing stays behind a stop, a cancellation, a panic.
+//! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects by panicking")]
+
+mod engines;
+mod failures;
+mod leftovers;
+mod neighbours;
+
+use suho_stack::runtime::{Docker, sweep::Swept};
+
+/// A name that no other test of any process takes.
+fn unique(purpose: &str) -> String {
+    format!("{purpose}-{:08x}", rand::random::<u32>())
+}
+
+/// What still carries the label of `stack`; sweeping is how one finds out.
+async fn left_behind(stack: &str) -> Swept {
+    Docker::connect().await.unwrap().sweep(stack).await.unwrap()
+}

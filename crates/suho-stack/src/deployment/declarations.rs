@@ -112,3 +112,61 @@ impl Declarations {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn streams_and_topics_are_read() {
+        let text =
+            "# why\n\nstream {\"name\": \"ORDERS\", \"subjects\": [\"orders.>\"]}\n topic a.b partitions=3  k=v=w";
+        let declarations = Declarations::parse(text).unwrap();
+        let [stream] = declarations.streams.as_slice() else {
+            panic!("{declarations:?}")
+        };
+        assert_eq!(
+            (stream.name.as_str(), &stream.config["subjects"][0]),
+            ("ORDERS", &"orders.>".into())
+        );
+        let topic = TopicDeclaration {
+            name: "a.b".to_owned(),
+            partitions: 3,
+            config: [("k".to_owned(), "v=w".to_owned())].into_iter().collect(),
+        };
+        assert_eq!(declarations.topics, [topic]);
+    }
+
+    #[test]
+    fn those_of_the_deployment_are_read() {
+        let declarations = Declarations::read(&Files::embedded()).unwrap();
+        assert!(!declarations.topics.is_empty());
+    }
+
+    #[rstest]
+    #[case("# why\nqueue a", "declarations.conf:2: `queue a` is neither")]
+    #[case("stream", "`stream` is neither")]
+    #[case("stream [1]", "not a JSON object on one line")]
+    #[case("stream {", "not a JSON object on one line")]
+    #[case("stream {\"subjects\": []}", "the stream has no \"name\"")]
+    #[case(
+        "stream {\"name\": \"A\"}\nstream {\"name\": \"A\"}",
+        "conf:2: the stream A is declared twice"
+    )]
+    #[case("topic a", "the topic a needs partitions=N")]
+    #[case("topic a partitions=0", "the topic a needs partitions=N")]
+    #[case("topic a partitions=x", "the topic a needs partitions=N")]
+    #[case("topic a partitions", "`partitions` of the topic a is not key=value")]
+    #[case("topic a partitions=1 b=c b=d", "the topic a sets b twice")]
+    #[case(
+        "topic a partitions=1\ntopic a partitions=1",
+        "conf:2: the topic a is declared twice"
+    )]
+    fn a_bad_line_is_an_error(#[case] text: &str, #[case] message: &str) {
+        let error = Declarations::parse(text).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}

@@ -102,3 +102,82 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../compose");
+
+    #[test]
+    fn the_embedded_files_are_those_of_the_checkout() {
+        assert_eq!(Files::embedded(), Files::from_directory(Path::new(DIRECTORY)).unwrap());
+    }
+
+    #[test]
+    fn every_committed_file_belongs() {
+        let git = Command::new("git")
+            .args(["-C", DIRECTORY, "ls-files"])
+            .output()
+            .unwrap();
+        assert!(
+            git.status.success(),
+            "this test asks git, in a checkout, which files are the project's"
+        );
+        let files = Files::embedded();
+        for file in String::from_utf8(git.stdout).unwrap().lines() {
+            assert!(
+                files.get(file).is_some(),
+                "{file} is left out: selection.rs has to know its ending"
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_hold_a_secret_does_not_belong() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for file in [
+            ".env",
+            ".env.local",
+            "prod.env",
+            "key.pem",
+            "id_rsa",
+            ".hidden.conf",
+            "base.tar",
+            "backups/dump.sql",
+            ".git/some.sh",
+        ] {
+            write(&path.join(file), b"secret").unwrap();
+        }
+        write(&path.join("some/some.conf"), b"text").unwrap();
+        write(&path.join("some/tool"), b"#!/bin/sh").unwrap();
+        let files = Files::from_directory(path).unwrap();
+        let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["some/some.conf", "some/tool"]);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::embedded().with("postgresql.conf", "port = 1");
+        files.write_to(&directory.path().join("new")).unwrap();
+        assert_eq!(Files::from_directory(&directory.path().join("new")).unwrap(), files);
+        let script = directory.path().join("new/airgap/base/build.sh");
+        assert_eq!(fs::metadata(script).unwrap().permissions().mode() & 0o111, 0o111);
+    }
+
+    #[test]
+    fn a_missing_file_and_a_binary_one_are_named() {
+        let files = Files::embedded().with("a.conf", [b'a', 0xff]);
+        let error = files.text("a.conf").unwrap_err().to_string();
+        assert!(error.contains("`a.conf` as text: the byte at offset 1"), "{error}");
+        let error = files.text("b.conf").unwrap_err().to_string();
+        assert!(error.contains("find `b.conf`"), "{error}");
+        let error = Files::from_directory(Path::new("/nowhere")).unwrap_err().to_string();
+        assert_eq!(error, "read /nowhere");
+    }
+}

@@ -117,3 +117,114 @@ fn hexadecimal(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::deployment::{Deployment, Secret, Variables};
+
+    const COMPOSE_FILES: [&str; 2] = ["docker-compose.yml", "docker-compose.airgap.yml"];
+
+    fn deployment(files: &Files, set: &[(&str, &str)]) -> Deployment {
+        let mut variables = Variables::default();
+        for (name, value) in set {
+            variables.set(*name, Secret::new(*value));
+        }
+        variables.generate_missing(Deployment::required_variables(files, &COMPOSE_FILES).unwrap());
+        Deployment::read(files, &COMPOSE_FILES, &variables).unwrap()
+    }
+
+    fn fingerprint(files: &Files, set: &[(&str, &str)], options: &[(&str, &str)]) -> Fingerprint {
+        let options = options
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Fingerprint::of(files, deployment(files, set).services.values(), &options)
+    }
+
+    #[test]
+    fn secrets_and_ports_are_no_part_of_it() {
+        let files = Files::embedded();
+        let (one, other) = (
+            fingerprint(&files, &[], &[]),
+            fingerprint(
+                &files,
+                &[("SUHO_KAFKA_PORT", "1234"), ("SUHO_KAFKA_PASSWORD", "other")],
+                &[],
+            ),
+        );
+        assert_eq!(one, other);
+        assert_eq!(one.hash(), other.hash());
+        assert!(one.hash().starts_with(&one.short()) && one.short().len() == SHORT_LENGTH);
+    }
+
+    #[test]
+    fn each_part_is_named() {
+        let files = Files::embedded();
+        let one = fingerprint(&files, &[], &[("ports", "ephemeral"), ("chaos", "on")]);
+        let changed = files.clone().with("postgresql.conf", "port = 1");
+        let other = fingerprint(&changed, &[], &[("ports", "platform"), ("debug", "on")]);
+        assert_eq!(
+            one.differences(&other),
+            [
+                "option chaos removed",
+                "option debug added",
+                "option ports changed",
+                "postgresql.conf changed"
+            ]
+        );
+        assert_ne!(one.hash(), other.hash());
+    }
+
+    #[test]
+    fn another_image_is_a_change() {
+        let files = Files::embedded();
+        let read = |set| {
+            let one = deployment(&files, &[]);
+            let upstream = Deployment::read(&files, &COMPOSE_FILES[..1], &set).unwrap();
+            let (one, upstream) = (
+                one.services["suho-kafka"].clone(),
+                upstream.services["suho-kafka"].clone(),
+            );
+            let none = BTreeMap::new();
+            Fingerprint::of(&files, [&one], &none).differences(&Fingerprint::of(&files, [&upstream], &none))
+        };
+        let mut variables = Variables::default();
+        variables.generate_missing(Deployment::required_variables(&files, &COMPOSE_FILES).unwrap());
+        assert!(read(variables).contains(&"image of suho-kafka changed".to_owned()));
+    }
+
+    #[test]
+    fn it_survives_the_state_file() {
+        let one = fingerprint(&Files::embedded(), &[], &[("ports", "ephemeral")]);
+        let written = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<Fingerprint>(&written).unwrap(), one);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_byte_changes_it_where_a_service_reads_the_file(file in any::<prop::sample::Index>(), at in any::<prop::sample::Index>()) {
+            let files = Files::embedded();
+            let deployment = deployment(&files, &[]);
+            let names: Vec<_> = files.iter().map(|(name, _)| name.to_owned()).collect();
+            let name = file.get(&names);
+            let mut bytes = files.get(name).unwrap().to_vec();
+            prop_assume!(!bytes.is_empty());
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1;
+            let changed = files.clone().with(name, bytes);
+
+            let of = |files: &Files| Fingerprint::of(files, deployment.services.values(), &BTreeMap::new());
+            let (before, after) = (of(&files), of(&changed));
+            let is_part = before.parts.contains_key(name);
+            let expected = if is_part { vec![format!("{name} changed")] } else { Vec::new() };
+            prop_assert_eq!(before.differences(&after), expected);
+            prop_assert_eq!(before.hash() != after.hash(), is_part);
+        }
+    }
+}

@@ -316,3 +316,150 @@ impl Parser<'_> {
         self.characters.get(self.at).copied()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    /// `SET` has a value, `EMPTY` an empty one, all others none.
+    fn lookup(name: &str) -> Option<&'static str> {
+        match name {
+            "SET" => Some("value"),
+            "EMPTY" => Some(""),
+            _ => None,
+        }
+    }
+
+    #[rstest]
+    #[case("plain", "plain")]
+    #[case("$SET-x $EMPTY$NONE.", "value-x .")]
+    #[case("${SET}x", "valuex")]
+    #[case("$$SET $${SET} $$$SET", "$SET ${SET} $value")]
+    #[case("${SET:-a}${EMPTY:-b}${NONE:-c}", "valuebc")]
+    #[case("${SET-a}${EMPTY-b}${NONE-c}", "valuec")]
+    #[case("${SET:+a}${EMPTY:+b}${NONE:+c}", "a")]
+    #[case("${SET+a}${EMPTY+b}${NONE+c}", "ab")]
+    #[case("${SET:?why}${EMPTY?why}", "value")]
+    #[case("${NONE:-a:b@sha256:c}", "a:b@sha256:c")]
+    #[case("${NONE:--1}", "-1")]
+    #[case("${NONE:-${EMPTY:-${SET}}}}", "value}")]
+    #[case("${NONE:-$$}", "$")]
+    #[case("${_a1:-x}", "x")]
+    fn fills_in(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(interpolate(text, &lookup).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(
+        "${NONE:?is not set - run 'make env'}",
+        "the variable NONE is not set - run 'make env'"
+    )]
+    #[case("${NONE?}", "the variable NONE is not set")]
+    #[case("${EMPTY:?must not be empty}", "the variable EMPTY must not be empty")]
+    #[case("${SET:+${NONE:?is not set}}", "the variable NONE is not set")]
+    #[case("a $ b", "a `$` at offset 2 that names no variable")]
+    #[case("$1", "a `$` at offset 0 that names no variable")]
+    #[case("ü${}", "a `$` at offset 1 that names no variable")]
+    #[case("a${SET", "opens `${` at offset 1 and does not close it")]
+    #[case("${SET:-a", "does not close it")]
+    #[case("${SET:}", "an unknown operator after the name at offset 6")]
+    #[case("${SET/a/b}", "an unknown operator after the name at offset 5")]
+    fn refuses(#[case] text: &str, #[case] message: &str) {
+        let error = interpolate(text, &lookup).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+
+    #[test]
+    fn names_the_variables() {
+        let uses = Template::parse("$A ${B:?no} ${C:-1}:${D:-${E:?no}} ${F:+${G}}")
+            .unwrap()
+            .variables();
+        let uses: Vec<_> = uses
+            .iter()
+            .map(|variable| (variable.name.as_str(), variable.required, variable.default.as_deref()))
+            .collect();
+        let expected = [
+            ("A", false, None),
+            ("B", true, None),
+            ("C", false, Some("1")),
+            ("D", false, None),
+            ("E", false, None),
+            ("F", false, None),
+            ("G", false, None),
+        ];
+        assert_eq!(uses, expected);
+    }
+
+    /// What a text is made of, by another way than parsing it.
+    #[derive(Debug, Clone)]
+    enum Model {
+        Text(String),
+        Dollar,
+        Variable {
+            name: &'static str,
+            operator: &'static str,
+            word: Vec<Model>,
+        },
+    }
+
+    impl Model {
+        fn written(&self) -> String {
+            match self {
+                Self::Text(text) => text.clone(),
+                Self::Dollar => "$$".to_owned(),
+                Self::Variable { name, operator, word } => {
+                    let word: String = word.iter().map(Self::written).collect();
+                    format!("${{{name}{operator}{word}}}")
+                }
+            }
+        }
+
+        /// None where a required variable is missing.
+        fn value(&self) -> Option<String> {
+            let (name, operator, word) = match self {
+                Self::Text(text) => return Some(text.clone()),
+                Self::Dollar => return Some("$".to_owned()),
+                Self::Variable { name, operator, word } => (name, operator, word),
+            };
+            let value = lookup(name).filter(|value| !operator.starts_with(':') || !value.is_empty());
+            let word = || word.iter().map(Self::value).collect::<Option<String>>();
+            match (operator.trim_start_matches(':'), value) {
+                ("+", Some(_)) | ("-", None) => word(),
+                ("+", None) => Some(String::new()),
+                (_, Some(value)) => Some(value.to_owned()),
+                _ => None,
+            }
+        }
+    }
+
+    fn model() -> impl Strategy<Value = Model> {
+        let leaf = prop_oneof!["[a-z:/@ {-]{1,6}".prop_map(Model::Text), Just(Model::Dollar)];
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            let name = prop::sample::select(vec!["SET", "EMPTY", "NONE"]);
+            let operator = prop::sample::select(vec![":-", "-", ":+", "+", ":?", "?"]);
+            (name, operator, prop::collection::vec(inner, 0..3)).prop_map(|(name, operator, word)| Model::Variable {
+                name,
+                operator,
+                word,
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_model(models in prop::collection::vec(model(), 0..4)) {
+            let text: String = models.iter().map(Model::written).collect();
+            let expected: Option<String> = models.iter().map(Model::value).collect();
+            prop_assert_eq!(interpolate(&text, &lookup).ok(), expected, "{}", text);
+        }
+
+        #[test]
+        fn never_panics(text in "[$A{}:?+ü-]{0,12}") {
+            let _ = interpolate(&text, &lookup);
+        }
+    }
+}

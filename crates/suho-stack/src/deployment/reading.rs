@@ -27,7 +27,7 @@ pub(super) fn read(
 ) -> Result<Deployment, DeploymentError> {
     let mut draft = Draft::default();
     for &file in compose_files {
-        let reader = Reader { file, variables };
+        let reader = Reader { file, files, variables };
         draft.apply(&reader, shape_of(files, file)?)?;
     }
     draft.finish(files)
@@ -224,6 +224,11 @@ impl Draft {
     fn mount(&self, reader: &Reader<'_>, scalar: &Scalar) -> Result<Mount, DeploymentError> {
         let mount = reader.parsed(scalar, "./FILE:/TARGET:ro or VOLUME:/TARGET", mount)?;
         match &mount {
+            // Docker would make an empty directory of it.
+            Mount::File { source, .. } if reader.files.get(source).is_none() => Err(reader.inconsistent(
+                scalar.defined,
+                format!("there is no file `{source}` among the deployment's files"),
+            )),
             Mount::Volume { name, .. } if !self.volumes.contains(name) => Err(reader.inconsistent(
                 scalar.defined,
                 format!("there is no volume `{name}`; declare it under volumes, or write ./{name} for a file"),
@@ -264,6 +269,7 @@ impl Draft {
 /// Reads the values of one compose file.
 struct Reader<'a> {
     file: &'a str,
+    files: &'a Files,
     variables: &'a Variables,
 }
 
@@ -556,3 +562,6 @@ fn duration(text: &str) -> Option<Duration> {
     }
     (!text.is_empty()).then_some(total)
 }
+
+#[cfg(test)]
+mod tests;

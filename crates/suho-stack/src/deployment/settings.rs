@@ -127,12 +127,11 @@ fn postgresql_line(line: &str) -> Line {
     }
     let rest = rest.trim_start();
     let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
-    let (value, rest) = match rest.strip_prefix('\'') {
-        Some(quoted) => postgresql_quoted(quoted)?,
-        None => {
-            let end = rest.find(|c: char| c == '#' || c.is_whitespace()).unwrap_or(rest.len());
-            (rest[..end].to_owned(), &rest[end..])
-        }
+    let (value, rest) = if let Some(quoted) = rest.strip_prefix('\'') {
+        postgresql_quoted(quoted)?
+    } else {
+        let end = rest.find(|c: char| c == '#' || c.is_whitespace()).unwrap_or(rest.len());
+        (rest[..end].to_owned(), &rest[end..])
     };
     if value.is_empty() && !line.contains('\'') {
         return Err(format!(
@@ -366,7 +365,7 @@ mod tests {
         (gigabytes.parse().unwrap(), values["cpus"].parse().unwrap())
     }
 
-    /// What timescaledb-tune 0.19 writes for PostgreSQL 17 on a machine of its own with at least 2 GB and 2 processors.
+    /// What timescaledb-tune 0.19 writes for version 17 on a machine of its own with at least 2 GB and 2 processors.
     fn tuned(gigabytes: u64, cpus: u64) -> Vec<(&'static str, String)> {
         let megabytes = |number: u64| format!("{number}MB");
         let connections = match gigabytes {

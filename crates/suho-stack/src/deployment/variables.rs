@@ -189,3 +189,199 @@ fn double_quoted(text: &str) -> Result<(String, &str), String> {
     }
     Err("the double quote is not closed on this line".to_owned())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::deployment::{Deployment, Files};
+
+    const COMPOSE_FILES: [&str; 2] = ["docker-compose.yml", "docker-compose.airgap.yml"];
+    const EXAMPLE: &str = ".env.example";
+
+    fn read(line: &str) -> Result<Option<String>, String> {
+        let variables = Variables::from_env_text("some.env", line).map_err(|error| error.to_string())?;
+        Ok(variables.get("A").map(str::to_owned))
+    }
+
+    #[rstest]
+    #[case("A=b c", "b c")]
+    #[case("  export A = b  # why", "b")]
+    #[case("A=b#c", "b#c")]
+    #[case("A=", "")]
+    #[case("A= # nothing", "")]
+    #[case("A=b=c", "b=c")]
+    #[case("A='b $C # \" \\n' # why", "b $C # \" \\n")]
+    #[case(r#"A="b \"c\" \\ \$ # \n.""#, "b \"c\" \\ $ # \n.")]
+    #[case("# A=no\n\nA=yes", "yes")]
+    #[case("A=first\nA=last", "last")]
+    fn a_value_is_read(#[case] text: &str, #[case] value: &str) {
+        assert_eq!(read(text), Ok(Some(value.to_owned())));
+    }
+
+    #[rstest]
+    #[case("\nA", "read some.env:2: there is no `=`")]
+    #[case("1A=b", "`1A` is no name of a variable")]
+    #[case("A B=c", "`A B` is no name of a variable")]
+    #[case("=b", "`` is no name of a variable")]
+    #[case("A=$B", "in single quotes")]
+    #[case("A=\"$B\"", "in single quotes")]
+    #[case("A='b", "the single quote is not closed")]
+    #[case("A=\"b", "the double quote is not closed")]
+    #[case("A='b'c", "text follows the closing quote")]
+    #[case("A=\"\\x\"", "are escapes")]
+    fn a_bad_line_is_an_error(#[case] text: &str, #[case] message: &str) {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+
+    #[test]
+    fn an_error_does_not_tell_the_value() {
+        for line in ["A=secret$", "A='secret", "A=\"secret", "A='secret'secret"] {
+            let error = read(line).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_wins() {
+        let mut first = Variables::default();
+        first.set("A", Secret::new("1"));
+        let mut second = Variables::default();
+        second.set("A", Secret::new("2"));
+        second.set("B", Secret::new("3"));
+        let both = first.or(second);
+        assert_eq!((both.get("A"), both.get("B")), (Some("1"), Some("3")));
+    }
+
+    #[test]
+    fn only_what_is_missing_is_generated() {
+        let mut variables = Variables::default();
+        variables.set("SET", Secret::new("1"));
+        variables.set("EMPTY", Secret::new(""));
+        variables.generate_missing(["SET", "EMPTY", "NONE"]);
+        assert_eq!(variables.get("SET"), Some("1"));
+        assert_ne!(variables.get("EMPTY"), variables.get("NONE"));
+        for name in ["EMPTY", "NONE"] {
+            assert_is_secret(name, variables.get(name).unwrap());
+        }
+    }
+
+    #[test]
+    fn printing_shows_no_value() {
+        let mut variables = Variables::default();
+        variables.set("A", Secret::new("hunter2"));
+        assert!(!format!("{variables:?}").contains("hunter2"));
+        assert_eq!(serde_json::to_string(&variables).unwrap(), r#"{"A":"hunter2"}"#);
+    }
+
+    fn assert_is_secret(name: &str, value: &str) {
+        assert_eq!(value.len(), SECRET_LENGTH, "{name}");
+        assert!(value.starts_with(|c: char| c.is_ascii_alphabetic()), "{name}");
+        assert!(value.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
+    }
+
+    /// Name to the default that the line shows, if it is commented out; none for the empty secrets.
+    fn example() -> BTreeMap<String, Option<String>> {
+        let files = Files::embedded();
+        let mut variables = BTreeMap::new();
+        for line in files.text(EXAMPLE).unwrap().lines() {
+            let (assignment, is_optional) = line.strip_prefix('#').map_or((line, false), |line| (line, true));
+            let Some((name, value)) = assignment.split_once('=').filter(|(name, _)| is_name(name)) else {
+                continue;
+            };
+            assert!(is_optional || value.is_empty(), "{name} has a value in {EXAMPLE}");
+            let known = variables.insert(name.to_owned(), is_optional.then(|| value.to_owned()));
+            assert_eq!(known, None, "{name} is explained twice");
+        }
+        variables
+    }
+
+    #[test]
+    fn the_example_names_the_variables_of_the_compose_files() {
+        let uses = Deployment::variables(&Files::embedded(), &COMPOSE_FILES).unwrap();
+        let named: BTreeSet<_> = uses.into_iter().map(|variable| variable.name).collect();
+        let explained: BTreeSet<_> = example().into_keys().collect();
+        assert_eq!(explained, named);
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults_of_the_compose_files() {
+        let example = example();
+        for variable in Deployment::variables(&Files::embedded(), &COMPOSE_FILES).unwrap() {
+            let shown = &example[&variable.name];
+            assert_eq!(
+                shown.is_none(),
+                variable.required,
+                "{}: only what is required is a secret",
+                variable.name
+            );
+            // An image is pinned in docker-compose.yml alone, or each of its updates would be two.
+            let is_image = variable.name.ends_with("_IMAGE");
+            let expected = if is_image {
+                Some(String::new())
+            } else {
+                variable.default
+            };
+            assert_eq!(shown, &expected, "{}", variable.name);
+        }
+    }
+
+    #[test]
+    fn the_script_writes_every_secret_once() {
+        let checkout = tempfile::tempdir().unwrap();
+        let script = checkout.path().join("scripts/env.sh");
+        let written = checkout.path().join("compose/.env");
+        Files::embedded().write_to(&checkout.path().join("compose")).unwrap();
+        fs::create_dir(checkout.path().join("scripts")).unwrap();
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/env.sh"), &script).unwrap();
+        let run = || assert!(Command::new("bash").arg(&script).status().unwrap().success());
+
+        run();
+        assert_eq!(fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o600);
+        let variables = Variables::from_env_file(&written).unwrap();
+        let required = Deployment::required_variables(&Files::embedded(), &COMPOSE_FILES).unwrap();
+        for name in &required {
+            assert_is_secret(name, variables.get(name).unwrap());
+        }
+        let different: BTreeSet<_> = required.iter().map(|name| variables.get(name)).collect();
+        assert_eq!(different.len(), required.len());
+
+        run();
+        assert_eq!(Variables::from_env_file(&written).unwrap(), variables);
+    }
+
+    /// The value as a line may write it, in one of the three ways that can.
+    fn written(value: &str, way: usize) -> String {
+        let is_bare = value.chars().all(|c| c.is_ascii_alphanumeric());
+        match way {
+            0 if is_bare => value.to_owned(),
+            1 if !value.contains('\'') => format!("'{value}'"),
+            _ => {
+                let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+                format!("\"{escaped}\"")
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            values in prop::collection::btree_map("[A-Za-z_][A-Za-z0-9_]{0,8}", ("[a-z0-9 #'\"$\\\\=ü]{0,8}", 0..3usize), 0..6)
+        ) {
+            let lines = values.iter().map(|(name, (value, way))| format!("{name}={} # why", written(value, *way)));
+            let text = lines.collect::<Vec<_>>().join("\n");
+            let read = Variables::from_env_text(".env", &text).unwrap();
+            let read: BTreeMap<_, _> = read.iter().map(|(name, value)| (name, value.expose())).collect();
+            let expected: BTreeMap<_, _> = values.iter().map(|(name, (value, _))| (name.as_str(), value.as_str())).collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+}

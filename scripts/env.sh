@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Writes compose/.env out of .env.example, with a random value for every secret that the example leaves empty.
+# Writes .env out of .env.example, with a random value for every secret that the example leaves empty.
+#
+#   scripts/env.sh          in compose/
+#   scripts/env.sh DIR      in another copy of it
 set -euo pipefail
-cd "$(dirname "$0")/../compose"
+cd "${1:-$(dirname "$0")/../compose}"
 
 # A file that exists holds the passwords of volumes that exist.
 if [ -e .env ]; then
-  echo 'compose/.env exists and stays as it is'
+  echo "$PWD/.env exists and stays as it is"
   exit 0
 fi
 
@@ -25,8 +28,15 @@ while IFS= read -r line; do
   env+=$line$'\n'
 done <.env.example
 
+# Where no process may raise its limits (CAP_SYS_RESOURCE, bit 24, is withheld) containers have to do with those there are.
+may_have=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status 2>/dev/null || true)
+if [ -n "$may_have" ] && (( !(0x$may_have >> 24 & 1) )); then
+  env+="SUHO_NOFILE=$(ulimit -Hn)"$'\n'
+  env+="SUHO_MEMLOCK=$(($(ulimit -Hl) * 1024))"$'\n'
+fi
+
 # For the owner alone from the first byte, and never over a file that has appeared meanwhile.
 umask 077
 set -o noclobber
 printf '%s' "$env" >.env
-echo 'wrote compose/.env with random secrets'
+echo "wrote $PWD/.env with random secrets"

@@ -1,0 +1,268 @@
+//! The command line, its help and its examples.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use suho_stack::stack::{ImageSource, Ports};
+
+/// The name of the stack that commands mean where none is given.
+const DEFAULT_STACK: &str = "suho";
+
+/// Launches, shows and proves the suho data layer: seven engines as one deployment.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 fine; 1 an engine or a proof failed; 2 the command could not be carried out; 130 interrupted.\n\
+                  RUST_LOG=suho_stack=debug tells more."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Launch a stack, prove each engine by a write and a read, and leave it running
+    #[command(
+        after_help = "Examples:\n  suho up\n  suho up nats-server kafka --name orders\n  suho up --ports platform --timeline start.json"
+    )]
+    Up(Up),
+    /// List the stacks and their containers
+    Ps(Listing),
+    /// Show what an engine logs
+    #[command(after_help = "Examples:\n  suho logs kafka\n  suho logs postgresql -f --since 5m")]
+    Logs(Logs),
+    /// Print how the engines are reached, as lines for a shell
+    #[command(after_help = "Examples:\n  eval \"$(suho env)\" && psql \"$DATABASE_URL\"\n  suho env --json")]
+    Env(Env),
+    /// Prove that every engine serves its user and refuses strangers
+    #[command(
+        after_help = "Examples:\n  suho verify\n  suho verify --target compose\n  suho verify --endpoints endpoints.json --json"
+    )]
+    Verify(Verify),
+    /// Remove a stack: its containers, its network, its volumes
+    Down(Down),
+    /// Build or list the images
+    #[command(subcommand)]
+    Images(Images),
+    /// Check what this machine offers, and say how to mend what it lacks
+    Doctor(Listing),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  source <(suho completions bash)")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which files describe the deployment.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// The directory that holds docker-compose.yml; the files inside this program by default
+    #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
+    pub directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Only these engines and what they depend on; all by default
+    pub engines: Vec<String>,
+    /// The name of the stack
+    #[arg(long, default_value = DEFAULT_STACK)]
+    pub name: String,
+    /// Where the images come from
+    #[arg(long, value_enum, default_value_t)]
+    pub images: ImagesFrom,
+    /// On which ports the engines are published on 127.0.0.1
+    #[arg(long, value_enum, default_value_t)]
+    pub ports: PublishedOn,
+    /// How many seconds each engine may take until it serves
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Write the start as a trace for chrome://tracing or ui.perfetto.dev
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub source: Source,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Listing {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The engine: `kafka`, or its service `suho-kafka`
+    pub engine: String,
+    /// The stack
+    #[arg(long, default_value = DEFAULT_STACK)]
+    pub name: String,
+    /// Go on until the engine ends
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what is younger: 30s, 5m, 2h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub since: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Env {
+    /// The stack
+    #[arg(long, default_value = DEFAULT_STACK)]
+    pub name: String,
+    /// Print endpoints and credentials as JSON, as `suho verify --endpoints` reads it
+    #[arg(long)]
+    pub json: bool,
+    /// As seen from a container on the stack's network, instead of from this machine
+    #[arg(long)]
+    pub network: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", multiple = false)]
+pub struct Verify {
+    /// A stack of `suho up`
+    #[arg(long, group = "what", default_value = DEFAULT_STACK)]
+    pub name: String,
+    /// A deployment of `docker compose up`: its published ports, the credentials of its .env
+    #[arg(long, group = "what", value_enum)]
+    pub target: Option<Target>,
+    /// A file of endpoints as `suho env --json` prints it; `-` reads standard input
+    #[arg(long, group = "what", value_name = "FILE")]
+    pub endpoints: Option<PathBuf>,
+    /// With --target: as seen from a container on the deployment's network
+    #[arg(long, requires = "target")]
+    pub network: bool,
+    #[command(flatten)]
+    pub source: Source,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Down {
+    /// The stack
+    #[arg(default_value = DEFAULT_STACK)]
+    pub name: String,
+    /// Every stack
+    #[arg(long, conflicts_with = "name")]
+    pub all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Images {
+    /// Build the air-gap images out of package registries
+    Build {
+        #[command(flatten)]
+        source: Source,
+        /// Do nothing where every image is present, or where the upstream images can be pulled
+        #[arg(long)]
+        if_needed: bool,
+    },
+    /// List what each image is, where it comes from, and its size
+    Ls {
+        #[command(flatten)]
+        source: Source,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum ImagesFrom {
+    /// What is present, then what can be pulled, then the air-gap build
+    #[default]
+    Auto,
+    /// The pinned upstream images
+    Upstream,
+    /// Images built out of package registries
+    Airgap,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum PublishedOn {
+    /// Free ones, so that stacks run side by side
+    #[default]
+    Ephemeral,
+    /// The platform's own: 5432, 8123, 6379 …
+    Platform,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Target {
+    /// A deployment of `docker compose up`
+    Compose,
+    /// The same with the images of docker-compose.airgap.yml
+    ComposeAirgap,
+}
+
+impl From<ImagesFrom> for ImageSource {
+    fn from(images: ImagesFrom) -> Self {
+        match images {
+            ImagesFrom::Auto => Self::Auto,
+            ImagesFrom::Upstream => Self::Upstream,
+            ImagesFrom::Airgap => Self::Airgap,
+        }
+    }
+}
+
+impl From<PublishedOn> for Ports {
+    fn from(ports: PublishedOn) -> Self {
+        match ports {
+            PublishedOn::Ephemeral => Self::Ephemeral,
+            PublishedOn::Platform => Self::Platform,
+        }
+    }
+}
+
+/// Prints the completions of `shell`.
+pub fn print_completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Arguments::command(), "suho", &mut std::io::stdout());
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        _ => Err("a whole number of seconds, at least 1".to_owned()),
+    }
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number and a unit: 30s, 5m, 2h".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        _ => return Err(wrong()),
+    };
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_age_is_a_number_and_a_unit() {
+        assert_eq!(age("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(age("30s"), Ok(Duration::from_secs(30)));
+        assert!(age("5").is_err());
+        assert!(age("m").is_err());
+        assert!(age("").is_err());
+    }
+}

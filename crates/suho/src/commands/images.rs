@@ -1,0 +1,205 @@
+//! `suho images`: what each image is, where it comes from, its size; and the air-gap build.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use suho_stack::{
+    deployment::{Deployment, Files, ImageReference, Variables},
+    engines,
+    runtime::{BuildProgress, Docker, ImageFacts},
+    stack::{
+        Progress,
+        images::{AIRGAP_FILE, COMPOSE_FILE, build},
+    },
+};
+use tokio::time::interval;
+
+use crate::{
+    Outcome,
+    arguments::{Images, Source},
+    output,
+};
+
+/// Between two words about the steps that are under way.
+const TELL_EVERY: Duration = Duration::from_secs(4);
+/// With this an image is as good as built.
+const LAST_STEP: &str = "exporting to image";
+
+pub async fn run(arguments: Images) -> anyhow::Result<Outcome> {
+    match arguments {
+        Images::Build { source, if_needed } => Described::read(&source)?.build(&source, if_needed).await,
+        Images::Ls { source, json } => Described::read(&source)?.list(json).await,
+    }
+}
+
+/// The deployment, read without anybody's secrets.
+struct Described {
+    files: Files,
+    variables: Variables,
+    upstream: Deployment,
+    airgap: Deployment,
+}
+
+/// One image of one engine.
+#[derive(Debug, Serialize)]
+struct Row {
+    engine: &'static str,
+    image: String,
+    source: &'static str,
+    /// Why there is none, where there is none.
+    absent: Option<String>,
+    /// What it says of itself, where it is present.
+    present: Option<ImageFacts>,
+}
+
+impl Described {
+    fn read(source: &Source) -> anyhow::Result<Self> {
+        let files = match &source.directory {
+            Some(directory) => Files::from_directory(directory)?,
+            None => Files::embedded(),
+        };
+        let both = [COMPOSE_FILE, AIRGAP_FILE];
+        let mut variables = Variables::from_process_environment();
+        variables.generate_missing(&Deployment::required_variables(&files, &both)?);
+        let upstream = Deployment::read(&files, &[COMPOSE_FILE], &variables)?;
+        let airgap = Deployment::read(&files, &both, &variables)?;
+        Ok(Self {
+            files,
+            variables,
+            upstream,
+            airgap,
+        })
+    }
+
+    async fn list(&self, json: bool) -> anyhow::Result<Outcome> {
+        let rows = self.rows(&Docker::connect().await?).await?;
+        if json {
+            println!("{}", serde_json::to_string_pretty(&rows)?);
+        } else {
+            let cells: Vec<_> = rows.into_iter().map(Row::cells).collect();
+            output::table(["ENGINE", "IMAGE", "SOURCE", "SIZE", "WHAT IT IS"], &cells);
+        }
+        Ok(Outcome::Fine)
+    }
+
+    async fn rows(&self, docker: &Docker) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for engine in engines::all() {
+            for (source, deployment) in [("upstream", &self.upstream), ("air-gap", &self.airgap)] {
+                let service = deployment.service(engine.service())?;
+                let present = match &service.absent {
+                    Some(_) => None,
+                    None => docker.image_facts(&service.image).await?,
+                };
+                rows.push(Row {
+                    engine: engine.name(),
+                    image: service.image.to_string(),
+                    source,
+                    absent: service.absent.clone(),
+                    present,
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn build(&self, source: &Source, if_needed: bool) -> anyhow::Result<Outcome> {
+        let docker = Docker::connect().await?;
+        if if_needed && let Some(reason) = self.why_no_build(&docker).await? {
+            println!("air-gap images: not built: {reason}");
+            return Ok(Outcome::Fine);
+        }
+        let began = Instant::now();
+        let steps = Mutex::new(BTreeMap::new());
+        let note = |progress: BuildProgress| {
+            output::tell(Progress::Building(progress.clone()));
+            steps
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(progress.image, progress.step);
+        };
+        let mut words = interval(TELL_EVERY);
+        let build = build(&self.files, source.directory.as_deref(), &self.variables, note);
+        tokio::pin!(build);
+        let took = loop {
+            tokio::select! {
+                built = &mut build => break built?,
+                _ = words.tick() => tell_again(&steps, began.elapsed()),
+            }
+        };
+        println!("air-gap images: built in {}", output::seconds(took));
+        Ok(Outcome::Fine)
+    }
+
+    /// Every service has an image already, or the registry hands out the pinned ones.
+    async fn why_no_build(&self, docker: &Docker) -> anyhow::Result<Option<&'static str>> {
+        let mut pulled: Option<&ImageReference> = None;
+        for engine in engines::all() {
+            let (upstream, airgap) = (
+                self.upstream.service(engine.service())?,
+                self.airgap.service(engine.service())?,
+            );
+            let present = airgap.absent.is_some()
+                || docker.image_facts(&upstream.image).await?.is_some()
+                || docker.image_facts(&airgap.image).await?.is_some();
+            if !present {
+                pulled = Some(&upstream.image);
+                break;
+            }
+        }
+        Ok(match pulled {
+            None => Some("every engine that can be had has its image"),
+            Some(image) => docker
+                .pull(image)
+                .await
+                .is_ok()
+                .then_some("the pinned upstream images can be pulled"),
+        })
+    }
+}
+
+/// A step that takes long is named again, so that nobody wonders.
+fn tell_again(steps: &Mutex<BTreeMap<String, String>>, elapsed: Duration) {
+    let steps = steps.lock().unwrap_or_else(PoisonError::into_inner);
+    for (image, step) in steps.iter().filter(|(_, step)| !step.contains(LAST_STEP)) {
+        output::tell(Progress::Building(BuildProgress {
+            image: image.clone(),
+            step: step.clone(),
+            elapsed,
+        }));
+    }
+}
+
+impl Row {
+    fn cells(self) -> [String; 5] {
+        let (size, what) = match (&self.present, self.absent) {
+            (_, Some(reason)) => (String::new(), format!("absent: {reason}")),
+            (None, None) => (String::new(), "not present".to_owned()),
+            (Some(facts), None) => (megabytes(facts.size), describe(facts)),
+        };
+        [
+            self.engine.to_owned(),
+            output::without_digest(&self.image).to_owned(),
+            self.source.to_owned(),
+            size,
+            what,
+        ]
+    }
+}
+
+fn describe(facts: &ImageFacts) -> String {
+    match (&facts.version, &facts.edition, &facts.stand_in) {
+        (_, _, Some(stand_in)) => format!("stand-in: {stand_in}"),
+        (Some(version), Some(edition), None) => format!("{version}, {edition} edition"),
+        (Some(version), None, None) => version.clone(),
+        _ => "upstream".to_owned(),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes / 1_000_000)
+}

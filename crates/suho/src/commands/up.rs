@@ -1,0 +1,134 @@
+//! `suho up`: launches a stack, proves it, and leaves it running.
+
+use std::fs;
+
+use anyhow::Context;
+use serde_json::json;
+use suho_stack::{
+    deployment::Variables,
+    proof::{self, Report},
+    stack::{Stack, StackBuilder, StackState, timeline},
+};
+
+use crate::{Outcome, arguments::Up, commands::verify, output};
+
+pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
+    let builder = builder(&arguments)?;
+    if let Some(state) = builder.find().await? {
+        eprintln!("stack {} runs already, from these very files", state.name);
+        return report(&state, &prove(&state).await, arguments.json);
+    }
+    let stack = builder.start().await?;
+    if let Some(file) = &arguments.timeline {
+        fs::write(file, stack.timeline().chrome_trace())
+            .with_context(|| format!("failed to write {}", file.display()))?;
+    }
+    let critical_path = timeline::in_words(&stack.critical_path());
+    let took = stack.timeline().elapsed();
+    let proof = prove(stack.state()).await;
+    // A stack that does not hold what it promises is left running too, for its owner to look at.
+    let state = stack.leave_running()?;
+    let outcome = report(&state, &proof, arguments.json)?;
+    if !arguments.json {
+        println!("\nready in {}; critical path: {critical_path}", output::seconds(took));
+        println!(
+            "how to reach it: eval \"$(suho env{0})\"; how to remove it: suho down{0}",
+            named(&state.name)
+        );
+    }
+    Ok(outcome)
+}
+
+fn builder(arguments: &Up) -> anyhow::Result<StackBuilder> {
+    let builder = Stack::builder()
+        .name(&arguments.name)
+        .engines(arguments.engines.clone())
+        .images(arguments.images.into())
+        .ports(arguments.ports.into())
+        .timeout(arguments.timeout)
+        .variables(Variables::from_process_environment())
+        .on_progress(output::tell);
+    Ok(match &arguments.source.directory {
+        Some(directory) => builder.directory(directory)?,
+        None => builder,
+    })
+}
+
+async fn prove(state: &StackState) -> Report {
+    proof::connectivity(&state.endpoints(), &state.reasons_of_absence()).await
+}
+
+fn report(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outcome> {
+    if json {
+        // The secrets stay in the state file; `suho env --json` is the place that prints them.
+        let members: Vec<_> = state
+            .members
+            .iter()
+            .map(|member| {
+                json!({
+                    "service": member.service, "container": member.container, "image": member.image,
+                    "version": member.version, "edition": member.facts.edition, "stand_in": member.facts.stand_in,
+                    "host": member.endpoint.host, "ports": member.endpoint.ports,
+                    "ready_after_ms": u64::try_from(member.ready_after.as_millis())?,
+                })
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let result = json!({
+            "name": state.name, "network": state.network, "members": members, "absent": state.absent, "proof": proof,
+        });
+        println!("{}", serde_json::to_string_pretty(&result)?);
+    } else {
+        print_table(state);
+        verify::print(proof);
+    }
+    Ok(if proof.is_fine() {
+        Outcome::Fine
+    } else {
+        Outcome::Failed
+    })
+}
+
+fn print_table(state: &StackState) {
+    let present = state.members.iter().map(|member| {
+        let ports: Vec<_> = member.endpoint.ports.values().map(u16::to_string).collect();
+        [
+            output::short(&member.service).to_owned(),
+            member.version.clone(),
+            kind(member),
+            format!("{}:{}", member.endpoint.host, ports.join(",")),
+            output::seconds(member.ready_after),
+        ]
+    });
+    let absent = state.absent.iter().map(|absent| {
+        let name = output::short(&absent.service).to_owned();
+        [
+            name,
+            "-".to_owned(),
+            format!("absent: {}", absent.reason),
+            "-".to_owned(),
+            "-".to_owned(),
+        ]
+    });
+    output::table(
+        ["ENGINE", "VERSION", "WHAT IT IS", "ENDPOINT", "READY AFTER"],
+        &present.chain(absent).collect::<Vec<_>>(),
+    );
+}
+
+/// Upstream, air-gap edition, or stand-in: an image says what it is.
+fn kind(member: &suho_stack::stack::Member) -> String {
+    match (&member.facts.stand_in, &member.facts.edition) {
+        (Some(stand_in), _) => format!("stand-in: {stand_in}"),
+        (None, Some(edition)) => format!("{edition} edition"),
+        (None, None) if member.facts.version.is_some() => "air-gap build".to_owned(),
+        (None, None) => "upstream".to_owned(),
+    }
+}
+
+fn named(name: &str) -> String {
+    if name == "suho" {
+        String::new()
+    } else {
+        format!(" --name {name}")
+    }
+}

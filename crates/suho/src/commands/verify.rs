@@ -1,0 +1,148 @@
+//! `suho verify`: every engine serves its user and refuses strangers.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use suho_stack::{
+    deployment::{Deployment, Files, Service, Variables},
+    engines::{self, Endpoint},
+    proof::{self, Report},
+    stack::{
+        StackState,
+        images::{AIRGAP_FILE, COMPOSE_FILE},
+    },
+};
+
+use crate::{
+    Outcome,
+    arguments::{Target, Verify},
+    output,
+};
+
+/// Where a deployment publishes unless told otherwise.
+const LOOPBACK: &str = "127.0.0.1";
+
+/// What is asked, and why the rest cannot be.
+#[derive(Default)]
+struct Asked {
+    endpoints: BTreeMap<String, Endpoint>,
+    absent: BTreeMap<String, String>,
+}
+
+pub async fn run(arguments: Verify) -> anyhow::Result<Outcome> {
+    let asked = asked(&arguments)?;
+    let report = proof::connectivity(&asked.endpoints, &asked.absent).await;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    Ok(if report.is_fine() {
+        Outcome::Fine
+    } else {
+        Outcome::Failed
+    })
+}
+
+fn asked(arguments: &Verify) -> anyhow::Result<Asked> {
+    if let Some(file) = &arguments.endpoints {
+        return Ok(Asked {
+            endpoints: read_endpoints(file)?,
+            ..Asked::default()
+        });
+    }
+    if let Some(target) = arguments.target {
+        return deployed(target, arguments);
+    }
+    let state = StackState::load(&arguments.name)?;
+    Ok(Asked {
+        endpoints: state.endpoints(),
+        absent: state.reasons_of_absence(),
+    })
+}
+
+fn read_endpoints(file: &Path) -> anyhow::Result<BTreeMap<String, Endpoint>> {
+    let content = if file == Path::new("-") {
+        let mut content = String::new();
+        io::stdin().read_to_string(&mut content).map(|_| content)
+    } else {
+        fs::read_to_string(file)
+    };
+    let content = content.with_context(|| format!("failed to read {}", file.display()))?;
+    serde_json::from_str(&content).with_context(|| {
+        format!(
+            "failed to read {} as endpoints; `suho env --json` prints such a file",
+            file.display()
+        )
+    })
+}
+
+/// The engines of a deployment of `docker compose up`, by its files and its .env.
+fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Asked> {
+    let directory = arguments
+        .source
+        .directory
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("compose"));
+    let files = Files::from_directory(&directory)?;
+    let variables =
+        Variables::from_env_file(&directory.join(".env"))?.overridden_by(Variables::from_process_environment());
+    let compose_files: &[&str] = match target {
+        Target::Compose => &[COMPOSE_FILE],
+        Target::ComposeAirgap => &[COMPOSE_FILE, AIRGAP_FILE],
+    };
+    let deployment = Deployment::read(&files, compose_files, &variables)?;
+    let mut asked = Asked::default();
+    for engine in engines::all() {
+        let service = deployment.service(engine.service())?;
+        match &service.absent {
+            Some(reason) => {
+                asked.absent.insert(service.name.clone(), reason.clone());
+            }
+            None => {
+                let endpoint = if arguments.network {
+                    Endpoint::on_network(service)
+                } else {
+                    on_host(service)
+                };
+                asked.endpoints.insert(service.name.clone(), endpoint);
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// By the ports that the compose file publishes.
+fn on_host(service: &Service) -> Endpoint {
+    let ports = service
+        .ports
+        .iter()
+        .map(|port| (port.container_port, port.host_port))
+        .collect();
+    let address = service.ports.first().map_or(LOOPBACK, |port| port.address.as_str());
+    // Published on every address is published on this one too.
+    Endpoint::published(service, if address == "0.0.0.0" { LOOPBACK } else { address }, ports)
+}
+
+/// One line per engine and check, with the reason of all that is not fine.
+pub fn print(report: &Report) {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .map(|row| {
+            [
+                output::short(&row.service).to_owned(),
+                row.check.to_string(),
+                row.verdict.to_string(),
+                output::seconds(row.took),
+            ]
+        })
+        .collect();
+    println!();
+    output::table(["ENGINE", "CHECK", "VERDICT", "TOOK"], &rows);
+}

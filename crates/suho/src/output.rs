@@ -1,0 +1,83 @@
+//! Progress lines on standard error, tables on standard output.
+
+use std::{fmt::Display, time::Duration};
+
+use suho_stack::stack::Progress;
+
+/// The width of an engine's name in a progress line.
+const NAME_WIDTH: usize = 14;
+
+/// Says what happens while one waits.
+pub fn tell(progress: Progress) {
+    match progress {
+        Progress::Image { service, image, origin } => {
+            line(&service, format_args!("{origin}: {}", without_digest(&image)))
+        }
+        Progress::Absent { service, reason } => line(&service, format_args!("absent: {reason}")),
+        Progress::Pulling { image, elapsed } => {
+            line(
+                "images",
+                format_args!("{:>6} pulling {}", seconds(elapsed), without_digest(&image)),
+            );
+        }
+        Progress::Building(step) => line(&step.image, format_args!("{:>6} {}", seconds(step.elapsed), step.step)),
+        Progress::Launched { service, elapsed } => line(&service, format_args!("{:>6} launched", seconds(elapsed))),
+        Progress::Waiting {
+            service,
+            reason,
+            elapsed,
+        } => {
+            line(&service, format_args!("{:>6} waits: {reason}", seconds(elapsed)));
+        }
+        Progress::Ready {
+            service,
+            version,
+            elapsed,
+        } => {
+            line(&service, format_args!("{:>6} ready: {version}", seconds(elapsed)));
+        }
+    }
+}
+
+/// One line about one engine.
+fn line(service: &str, words: impl Display) {
+    eprintln!("{:<NAME_WIDTH$} {words}", short(service));
+}
+
+/// `suho-kafka` is `kafka` to a reader.
+pub fn short(service: &str) -> &str {
+    service.trim_start_matches("suho-")
+}
+
+/// Tag and repository; the digest is for machines.
+pub fn without_digest(image: &str) -> &str {
+    image.split('@').next().unwrap_or(image)
+}
+
+/// `3.2 s`.
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// Prints rows under headings, each column as wide as its widest cell.
+pub fn table<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .chain([headings[column].len()])
+            .max()
+            .unwrap_or_default()
+    };
+    let print = |cells: [&str; COLUMNS]| {
+        let padded: Vec<String> = cells
+            .iter()
+            .enumerate()
+            .map(|(column, cell)| format!("{cell:<width$}", width = width(column)))
+            .collect();
+        println!("{}", padded.join("  ").trim_end());
+    };
+    print(headings);
+    for row in rows {
+        print(std::array::from_fn(|column| row[column].as_str()));
+    }
+}

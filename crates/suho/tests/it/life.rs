@@ -1,0 +1,94 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{left_behind, run, stdout, suho, unique};
+
+#[test]
+fn a_stack_lives_from_up_to_down() {
+    let name = unique("life");
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("start.json");
+
+    let up = run(suho().args(["up", "nats", "kafka", "--name", &name, "--json", "--timeline"]).arg(&trace), 0);
+    let up: Value = serde_json::from_slice(&up.stdout).unwrap();
+    let services: Vec<_> = up["members"].as_array().unwrap().iter().map(|member| &member["service"]).collect();
+    assert_eq!(services, ["suho-kafka", "suho-nats-server", "suho-zookeeper"]);
+    let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().len() >= 9);
+
+    let again = run(suho().args(["up", "nats", "kafka", "--name", &name]), 0);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("runs already"));
+
+    let other = run(suho().args(["up", "nats", "kafka", "postgresql", "--name", &name]), 2);
+    assert!(String::from_utf8_lossy(&other.stderr).contains("suho-postgresql was not asked for"));
+
+    let listed = stdout(&run(suho().arg("ps"), 0));
+    assert_eq!(listed.lines().filter(|line| line.starts_with(&name)).count(), 3, "{listed}");
+
+    let log = stdout(&run(suho().args(["logs", "nats", "--name", &name]), 0));
+    assert!(log.contains("Server is ready"), "{log}");
+
+    let variables = stdout(&run(suho().args(["env", "--name", &name]), 0));
+    assert!(variables.contains("export NATS_URL='nats://suho:"), "{variables}");
+
+    let proof = run(suho().args(["verify", "--name", &name, "--json"]), 0);
+    let proof: Value = serde_json::from_slice(&proof.stdout).unwrap();
+    assert_eq!(proof["rows"].as_array().unwrap().len(), 6, "{proof}");
+
+    // Endpoints travel as a file, too.
+    let endpoints = directory.path().join("endpoints.json");
+    fs::write(&endpoints, run(suho().args(["env", "--json", "--name", &name]), 0).stdout).unwrap();
+    run(suho().args(["verify", "--endpoints"]).arg(&endpoints), 0);
+
+    run(suho().args(["down", &name]), 0);
+    assert_eq!(left_behind(&name), "");
+    run(suho().args(["env", "--name", &name]), 2);
+}
+
+#[test]
+fn what_cannot_be_carried_out_says_so_and_exits_with_2() {
+    run(suho().args(["up", "mysql"]), 2);
+    run(suho().args(["env", "--name", "never-started"]), 2);
+    run(suho().args(["logs", "kafka", "--name", "never-started"]), 2);
+    run(suho().args(["up", "--timeout", "soon"]), 2);
+    let unreachable = run(suho().arg("ps").env("DOCKER_HOST", "unix:///nowhere.sock"), 2);
+    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("DOCKER_HOST"));
+}
+
+#[test]
+fn an_engine_that_fails_exits_with_1_and_leaves_nothing() {
+    let name = unique("failing");
+    let directory = tempfile::tempdir().unwrap();
+    copy(&crate::root().join("compose"), directory.path());
+    fs::write(directory.path().join("nats-server.conf"), "max_paylod: 1MB\n").unwrap();
+
+    let up = run(suho().args(["up", "nats", "--name", &name, "--directory"]).arg(directory.path()), 1);
+
+    assert!(String::from_utf8_lossy(&up.stderr).contains("max_paylod"));
+    assert_eq!(left_behind(&name), "");
+}
+
+#[test]
+fn the_machine_is_looked_at_and_images_are_listed() {
+    let findings = run(suho().args(["doctor", "--json"]), 0);
+    let findings: Value = serde_json::from_slice(&findings.stdout).unwrap();
+    assert_eq!(findings.as_array().unwrap().len(), 6);
+
+    let images = run(suho().args(["images", "ls", "--json"]), 0);
+    let images: Value = serde_json::from_slice(&images.stdout).unwrap();
+    assert_eq!(images.as_array().unwrap().len(), 16);
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(stdout(&run(suho().args(["completions", shell]), 0)).contains("verify"));
+    }
+}
+
+/// Copies the deployment's directory, without what `make env` wrote.
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let files = suho_stack::deployment::Files::from_directory(from).unwrap();
+    files.write_to(to).unwrap();
+}

@@ -1,0 +1,65 @@
+//! The command line as its users run it, against real containers.
+//!
+//! # Layout
+//! - [`life`]: a stack from `up` to `down`.
+//! - [`interruption`]: an interrupted start leaves nothing.
+//! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
+//! - [`documents`]: the README tells what is true.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects by panicking")]
+
+mod deployed;
+mod documents;
+mod interruption;
+mod life;
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+    sync::OnceLock,
+};
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// `suho`, with its state in a directory of this test run.
+fn suho() -> Command {
+    static STATE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let state = STATE.get_or_init(|| tempfile::tempdir().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_suho"));
+    command.env("SUHO_STATE_DIR", state.path());
+    command
+}
+
+/// Runs a command and insists on its exit code.
+fn run(command: &mut Command, expected: i32) -> Output {
+    let output = command.output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(expected),
+        "{command:?}\nstdout:\n{}\nstderr:\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What Docker lists of the things that carry the label of `stack`.
+fn left_behind(stack: &str) -> String {
+    let filter = format!("label=suho.stack={stack}");
+    [vec!["ps", "--all"], vec!["network", "ls"], vec!["volume", "ls"]]
+        .into_iter()
+        .map(|list| stdout(&run(Command::new("docker").args(list).args(["--quiet", "--filter", &filter]), 0)))
+        .collect()
+}
+
+/// A name that no other test of any process takes.
+fn unique(purpose: &str) -> String {
+    format!("{purpose}-{}", std::process::id())
+}

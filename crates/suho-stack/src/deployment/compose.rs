@@ -18,7 +18,7 @@ use super::variables::Variables;
 /// Everything that the compose files describe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deployment {
-    /// The compose project: `suho`.
+    /// The compose project: `suho`; empty where no file names it.
     pub name: String,
     /// In the order of the compose file.
     pub services: IndexMap<String, Service>,

@@ -87,21 +87,21 @@ pub enum DeploymentError {
     },
 
     /// A variable is missing, or a `${…}` is not well formed.
-    #[error("fill in the variables at {at}: {source}")]
+    #[error("fill in the variables at {at}: {reason}")]
     Interpolation {
         /// The scalar that holds the variable.
         at: Position,
         /// What is wrong with it.
-        source: InterpolationError,
+        reason: InterpolationError,
     },
 
     /// An image reference is not one.
-    #[error("read the image at {at}: {source}")]
+    #[error("read the image at {at}: {reason}")]
     Image {
         /// Where.
         at: Position,
         /// What is wrong with it.
-        source: ImageReferenceError,
+        reason: ImageReferenceError,
     },
 
     /// A value is not of the form that this library reads.

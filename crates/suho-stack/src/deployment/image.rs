@@ -40,6 +40,15 @@ impl ImageReference {
         &self.name
     }
 
+    /// The host that serves it, with its port if one is named; `docker.io` where the name has no host.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        match self.name.split_once('/') {
+            Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+            _ => "docker.io",
+        }
+    }
+
     /// The tag alone: `v1.40.1`.
     #[must_use]
     pub fn tag(&self) -> &str {
@@ -167,6 +176,16 @@ mod tests {
         );
         assert_eq!(image.to_string(), text);
         assert_eq!(format!("{}:{}", image.repository(), image.tag_with_digest()), text);
+    }
+
+    #[rstest]
+    #[case("nats:1", "docker.io")]
+    #[case("timescale/timescaledb:1", "docker.io")]
+    #[case("docker.dragonflydb.io/dragonflydb/dragonfly:1", "docker.dragonflydb.io")]
+    #[case("localhost/a:1", "localhost")]
+    #[case("registry.example:5000/a/b:1", "registry.example:5000")]
+    fn knows_its_registry(#[case] text: &str, #[case] registry: &str) {
+        assert_eq!(text.parse::<ImageReference>().unwrap().registry(), registry);
     }
 
     #[rstest]

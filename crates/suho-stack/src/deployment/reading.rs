@@ -42,9 +42,9 @@ pub(super) fn variables_of(files: &Files, file: &str) -> Result<Vec<VariableUse>
             message: error.info().clone(),
         })?;
         if let Event::Scalar(text, ..) = event {
-            let template = Template::parse(&text).map_err(|source| DeploymentError::Interpolation {
+            let template = Template::parse(&text).map_err(|reason| DeploymentError::Interpolation {
                 at: position(file, span.start.line(), span.start.col() + 1),
-                source,
+                reason,
             })?;
             uses.extend(template.variables());
         }
@@ -57,9 +57,9 @@ pub(super) fn port_variables_of(files: &Files, file: &str) -> Result<Vec<String>
     let mut names = Vec::new();
     for service in shape_of(files, file)?.services.values() {
         for port in &service.value.ports {
-            let template = Template::parse(&port.value).map_err(|source| DeploymentError::Interpolation {
+            let template = Template::parse(&port.value).map_err(|reason| DeploymentError::Interpolation {
                 at: place(file, port.defined),
-                source,
+                reason,
             })?;
             let numbers = template.variables().into_iter().filter(|variable| {
                 let default = variable.default.as_deref().unwrap_or_default();
@@ -124,7 +124,12 @@ impl Draft {
             self.name = Some(reader.text(name)?);
         }
         for (key, network) in &shape.networks {
-            self.networks.insert(key.clone(), reader.text(&network.name)?);
+            let name = reader.text(&network.name)?;
+            self.networks.insert(key.clone(), name);
+            if self.networks.len() > 1 {
+                let message = "all services share one network; remove the second".to_owned();
+                return Err(reader.inconsistent(network.name.defined, message));
+            }
         }
         for (id, secret) in &shape.secrets {
             self.secrets.insert(id.clone(), reader.text(&secret.file)?);
@@ -417,9 +422,9 @@ impl Reader<'_> {
     }
 
     fn image(&self, scalar: &Scalar) -> Result<ImageReference, DeploymentError> {
-        self.text(scalar)?.parse().map_err(|source| DeploymentError::Image {
+        self.text(scalar)?.parse().map_err(|reason| DeploymentError::Image {
             at: self.place(scalar.defined),
-            source,
+            reason,
         })
     }
 
@@ -450,9 +455,9 @@ impl Reader<'_> {
     }
 
     fn text(&self, scalar: &Scalar) -> Result<String, DeploymentError> {
-        interpolate(&scalar.value, &|name| self.variables.get(name)).map_err(|source| DeploymentError::Interpolation {
+        interpolate(&scalar.value, &|name| self.variables.get(name)).map_err(|reason| DeploymentError::Interpolation {
             at: self.place(scalar.defined),
-            source,
+            reason,
         })
     }
 

@@ -10,17 +10,12 @@ const ENDINGS: &[&str] = &[
     ".cfg",
     ".conf",
     ".flags",
-    ".json",
     ".properties",
     ".sh",
     ".sql",
     ".xml",
     ".yml", // what the services read
-    ".go",
-    ".java",
-    ".lock",
     ".mod",
-    ".patch",
     ".py",
     ".sum",
     ".txt", // what their air-gap images are built from
@@ -29,8 +24,8 @@ const ENDINGS: &[&str] = &[
 /// A file belongs also if this is its name.
 const NAMES: &[&str] = &[".env.example", "Dockerfile"];
 
-/// Directories of what a deployment writes.
-const OMITTED_DIRECTORIES: &[&str] = &["backups", "target", "node_modules"];
+/// A directory that the deployment itself writes to.
+const BACKUPS: &str = "backups";
 
 /// The files of the deployment in `directory`, relative, with `/` between the parts, sorted.
 pub fn files_of(directory: &Path) -> io::Result<Vec<String>> {
@@ -48,7 +43,7 @@ fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Resul
             continue;
         };
         let is_directory = entry.file_type()?.is_dir();
-        if is_directory && !name.starts_with('.') && !OMITTED_DIRECTORIES.contains(&name.as_str()) {
+        if is_directory && !name.starts_with('.') && name != BACKUPS {
             collect(&entry.path(), &format!("{prefix}{name}/"), found)?;
         } else if !is_directory && (belongs(&name) || is_script_without_ending(&entry.path(), &name)?) {
             found.push(format!("{prefix}{name}"));

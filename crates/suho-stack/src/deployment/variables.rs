@@ -63,12 +63,10 @@ impl Variables {
         Self { values }
     }
 
-    /// These, and of `fallback` what these do not name: `Variables::from_process_environment().or(file)`, as compose does.
+    /// These, and the others; where both name a variable, the others': `file.overridden_by(process)`, as compose does.
     #[must_use]
-    pub fn or(mut self, fallback: Self) -> Self {
-        for (name, value) in fallback.values {
-            self.values.entry(name).or_insert(value);
-        }
+    pub fn overridden_by(mut self, others: Self) -> Self {
+        self.values.extend(others.values);
         self
     }
 
@@ -251,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_wins() {
-        let mut first = Variables::default();
-        first.set("A", Secret::new("1"));
-        let mut second = Variables::default();
-        second.set("A", Secret::new("2"));
-        second.set("B", Secret::new("3"));
-        let both = first.or(second);
-        assert_eq!((both.get("A"), both.get("B")), (Some("1"), Some("3")));
+    fn an_override_wins() {
+        let mut file = Variables::default();
+        file.set("A", Secret::new("1"));
+        file.set("B", Secret::new("2"));
+        let mut process = Variables::default();
+        process.set("A", Secret::new("3"));
+        let both = file.overridden_by(process);
+        assert_eq!((both.get("A"), both.get("B")), (Some("3"), Some("2")));
     }
 
     #[test]

@@ -455,6 +455,11 @@ fn a_bad_service_is_an_error(#[case] lines: &str, #[case] place: &str, #[case] m
     "bad digest"
 )]
 #[case("version: '3'", "1.yml:1:1: ", "version")]
+#[case(
+    "networks: {n: {name: a}, m: {name: b}}",
+    "1.yml:1:36: ",
+    "all services share one network"
+)]
 #[case("networks: {n: {driver: a}}", "1.yml:1:16: ", "driver")]
 #[case("services: {a: *b}", "1.yml:1:15: ", "anchor")]
 fn a_bad_file_is_an_error(#[case] text: &str, #[case] place: &str, #[case] message: &str) {

@@ -68,11 +68,16 @@ def _accounts(users: ElementTree.Element) -> list[dict]:
     return accounts
 
 
+def _report(file: Path, error: ElementTree.ParseError) -> None:
+    """The engine will refuse the file as well, but does not tell the place."""
+    print(f"{file} is not well-formed XML: {error}", file=sys.stderr, flush=True)
+
+
 def _prepare_users(source: Path, target: Path) -> list[dict]:
     try:
         document = ElementTree.parse(source)
-    except ElementTree.ParseError:
-        # The engine finds the fault as well, and words it as the server does.
+    except ElementTree.ParseError as error:
+        _report(source, error)
         shutil.copy(source, target)
         return []
     if (users := document.find("users")) is None:
@@ -88,7 +93,8 @@ def _prepare_users(source: Path, target: Path) -> list[dict]:
 def _data_path(config: Path) -> Path:
     try:
         return Path(ElementTree.parse(config).findtext("path", "/var/lib/clickhouse/").strip())
-    except ElementTree.ParseError:
+    except ElementTree.ParseError as error:
+        _report(SOURCE / config.name, error)
         return Path("/var/lib/clickhouse/")
 
 

@@ -4,6 +4,7 @@ The extension module is imported alone: the package's own import opens and close
 which engine tables of message brokers refuse to work.
 """
 
+import contextlib
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping
@@ -190,7 +191,9 @@ class Engine:
 
     def close(self) -> None:
         """Writes out what is still in memory and closes the engine."""
-        self._keeper.query("SYSTEM FLUSH ASYNC INSERT QUEUE")
+        # An engine that never saw an asynchronous insert has no queue, and says so.
+        with contextlib.suppress(ClickHouseError):
+            self._keeper.query("SYSTEM FLUSH ASYNC INSERT QUEUE")
         self._keeper.close()
 
 

@@ -34,6 +34,9 @@ _STATUS_OF_CODES = {
 }
 _STATUS = {code: status for status, codes in _STATUS_OF_CODES.items() for code in codes}
 
+# The library wraps an error of the start into one or two of its own.
+_WRAPPERS = re.compile(r"^(?:Code: \d+\. DB::Exception: )?(?:Failed to create connection|Connection failed): ")
+_STACK_TRACE = re.compile(r", Stack trace \(when copying.*?(?= \(version )", re.DOTALL)
 _CODE = re.compile(r"\s*Code: (\d+)")
 
 
@@ -52,7 +55,7 @@ class ClickHouseError(Exception):
     @classmethod
     def from_engine(cls, error: Exception) -> "ClickHouseError":
         """What the library raised; it gives the text alone, and the code is the first thing in it."""
-        text = str(error).strip()
+        text = _STACK_TRACE.sub("", _WRAPPERS.sub("", str(error).strip()))
         found = _CODE.match(text)
         if found:
             return cls(int(found.group(1)), text)

@@ -28,8 +28,8 @@ _READ_BUFFER = 1 << 20
 _LONGEST_LINE = 1 << 20
 # A form carries a query and its parameters.
 _LARGEST_FORM = 16 << 20
-# How long requests may go on after a signal to stop.
-_GRACE_SECONDS = 3.0
+# How long requests may go on after a signal to stop; aiohttp waits as long again after it has cancelled them.
+_GRACE_SECONDS = 1.5
 
 _METRICS = """
 SELECT 'ClickHouseMetrics_' || metric AS name, toFloat64(value) AS value, description AS help, 'gauge' AS type
@@ -200,7 +200,9 @@ def main() -> int:
             _initialise(engine, accounts)
         asyncio.run(Server(engine, accounts, CONFIG).serve())
     except ClickHouseError as error:
-        _say(str(error))
+        # Where the reason is missing here, the engine has written it to the log itself.
+        if "Error initializing EmbeddedServer: ." not in str(error):
+            _say(str(error))
         return 1
     return 0
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::EngineError;
 use crate::deployment::{Secret, Service};
 
 /// From where an engine is spoken to. Kafka answers with another address to each.
@@ -54,5 +55,95 @@ impl Endpoint {
             ports: service.container_ports().map(|port| (port, port)).collect(),
             environment: service.secrets(),
         }
+    }
+
+    /// The same engine as another container on the network sees it.
+    #[must_use]
+    pub fn as_on_network(&self) -> Self {
+        Self {
+            place: Place::Network,
+            host: self.service.clone(),
+            ports: self.ports.keys().map(|port| (*port, *port)).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The credential that the service's environment carries as `variable`.
+    pub fn credential(&self, variable: &'static str) -> Result<&str, EngineError> {
+        self.environment
+            .get(variable)
+            .map(Secret::expose)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| EngineError::MissingCredential {
+                service: self.service.clone(),
+                variable,
+            })
+    }
+
+    /// Where `container_port` is reached from this endpoint's place.
+    ///
+    /// On the network every port of a container is open, also one that the compose file does not publish.
+    pub fn port(&self, container_port: u16) -> Result<u16, EngineError> {
+        match (self.ports.get(&container_port), self.place) {
+            (Some(port), _) => Ok(*port),
+            (None, Place::Network) => Ok(container_port),
+            (None, Place::Host) => Err(EngineError::NotPublished {
+                service: self.service.clone(),
+                port: container_port,
+            }),
+        }
+    }
+
+    /// `host:port` for `container_port`.
+    pub fn address(&self, container_port: u16) -> Result<String, EngineError> {
+        Ok(format!("{}:{}", self.host, self.port(container_port)?))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An endpoint on this machine for the tests of the engines' rooms.
+    pub(crate) fn local(service: &str, ports: &[(u16, u16)], environment: &[(&str, &str)]) -> Endpoint {
+        Endpoint {
+            service: service.to_owned(),
+            place: Place::Host,
+            host: "127.0.0.1".to_owned(),
+            ports: ports.iter().copied().collect(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_missing_or_empty_credential_is_named() {
+        let endpoint = local("suho-nats-server", &[], &[("SUHO_NATS_PASSWORD", "")]);
+
+        let error = endpoint.credential("SUHO_NATS_PASSWORD").map(str::to_owned);
+
+        assert!(matches!(
+            error,
+            Err(EngineError::MissingCredential {
+                variable: "SUHO_NATS_PASSWORD",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn a_port_is_mapped_on_the_host_and_its_own_on_the_network() {
+        let mut endpoint = local("suho-kafka", &[(9092, 40123)], &[]);
+        assert_eq!(endpoint.address(9092).ok().as_deref(), Some("127.0.0.1:40123"));
+        assert!(matches!(
+            endpoint.port(29092),
+            Err(EngineError::NotPublished { port: 29092, .. })
+        ));
+
+        endpoint.place = Place::Network;
+        endpoint.ports.clear();
+        assert_eq!(endpoint.port(29092).ok(), Some(29092));
     }
 }

@@ -2,14 +2,56 @@
 //!
 //! # Layout
 //! - [`endpoint`]: where an engine serves; the only thing an engine's room is given.
-//! - [`postgresql`], [`clickhouse`], [`dragonflydb`], [`weaviate`], [`arangodb`], [`nats`], [`kafka`], [`zookeeper`]: one engine
+//! - [`postgresql`], [`clickhouse`], [`dragonflydb`], [`weaviate`], [`arangodb`], [`nats`], [`zookeeper`], [`kafka`]: one engine
 //!   each: client, readiness, the write and read that prove it serves, the refusals it owes to strangers.
+//! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
+//! - `http`: requests to those engines that are spoken to over HTTP.
+//! - `scratch`: names and values that nothing else has.
 //!
 //! Adding an engine is adding a folder and one line in [`all`].
 
 pub mod endpoint;
 
+#[cfg(feature = "arangodb")]
+pub mod arangodb;
+#[cfg(feature = "clickhouse")]
+pub mod clickhouse;
+#[cfg(feature = "dragonflydb")]
+pub mod dragonflydb;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(feature = "nats")]
+pub mod nats;
+#[cfg(feature = "postgresql")]
+pub mod postgresql;
+#[cfg(feature = "weaviate")]
+pub mod weaviate;
+#[cfg(feature = "kafka")]
+pub mod zookeeper;
+
+#[cfg(any(
+    feature = "arangodb",
+    feature = "clickhouse",
+    feature = "dragonflydb",
+    feature = "kafka",
+    feature = "nats",
+    feature = "postgresql",
+    feature = "weaviate",
+))]
+mod asking;
 mod error;
+#[cfg(any(feature = "arangodb", feature = "weaviate"))]
+mod http;
+#[cfg(any(
+    feature = "arangodb",
+    feature = "clickhouse",
+    feature = "dragonflydb",
+    feature = "kafka",
+    feature = "nats",
+    feature = "postgresql",
+    feature = "weaviate",
+))]
+mod scratch;
 mod waiting;
 
 use std::fmt::Debug;
@@ -17,7 +59,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use endpoint::{Endpoint, Place};
-pub use error::EngineError;
+pub use error::{EngineError, in_full};
 pub use waiting::Waiting;
 
 use crate::deployment::Declarations;
@@ -45,16 +87,20 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Writes something under a scratch name and reads it back over the engine's own protocol, then removes it.
     ///
-    /// Returns what was done, in words: `inserted and selected a row of scratch.probe_3f2a`.
+    /// Takes no longer than ten seconds, and removes also what a failed check has left. Returns what was done, in
+    /// words: `inserted a row into scratch.probe_3f2a… and selected it`.
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError>;
 
     /// Tries to get in with a wrong password and with none; what the engine answered to each.
     ///
-    /// An engine that lets a stranger in is [`EngineError::LetIn`].
+    /// An engine that lets a stranger in is [`EngineError::LetIn`]; one that cannot be reached has refused nobody and
+    /// is [`EngineError::Failed`].
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError>;
 
     /// The variables with which programs of the platform find this engine: `DATABASE_URL` and the like.
-    fn variables(&self, endpoint: &Endpoint) -> Vec<(&'static str, String)>;
+    ///
+    /// Fails where the endpoint lacks a credential or the port is not published.
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError>;
 }
 
 /// The engine's own words to two strangers.
@@ -69,4 +115,46 @@ pub enum Refusals {
     },
     /// The engine knows no credentials; the reason why that is acceptable.
     NotOffered(&'static str),
+}
+
+/// Every engine that this build has a client for, in the order of the compose file.
+#[must_use]
+pub fn all() -> &'static [&'static dyn Engine] {
+    &[
+        #[cfg(feature = "postgresql")]
+        &postgresql::Postgresql,
+        #[cfg(feature = "clickhouse")]
+        &clickhouse::Clickhouse,
+        #[cfg(feature = "dragonflydb")]
+        &dragonflydb::Dragonflydb,
+        #[cfg(feature = "weaviate")]
+        &weaviate::Weaviate,
+        #[cfg(feature = "arangodb")]
+        &arangodb::Arangodb,
+        #[cfg(feature = "nats")]
+        &nats::Nats,
+        #[cfg(feature = "kafka")]
+        &zookeeper::Zookeeper,
+        #[cfg(feature = "kafka")]
+        &kafka::Kafka,
+    ]
+}
+
+/// The engine that the compose service `service` runs, if this build has a client for it.
+#[must_use]
+pub fn by_service(service: &str) -> Option<&'static dyn Engine> {
+    all().iter().copied().find(|engine| engine.service() == service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_engine_is_found_by_its_service() {
+        for engine in all() {
+            assert_eq!(by_service(engine.service()).map(Engine::name), Some(engine.name()));
+        }
+        assert!(by_service("suho-messaging").is_none());
+    }
 }

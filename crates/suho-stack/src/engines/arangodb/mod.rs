@@ -1,0 +1,78 @@
+//! ArangoDB over its HTTP interface.
+//!
+//! # Layout
+//! - [`client`]: the address and the password.
+//! - [`round_trip`]: a collection with one document.
+
+mod client;
+mod round_trip;
+
+use async_trait::async_trait;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use super::asking::{Stranger, both_refused, until_answered};
+use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+
+/// ArangoDB.
+#[derive(Debug)]
+pub struct Arangodb;
+
+#[async_trait]
+impl Engine for Arangodb {
+    fn service(&self) -> &'static str {
+        "suho-arangodb"
+    }
+
+    async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
+        until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        round_trip::run(endpoint).await
+    }
+
+    async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
+        both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
+        Ok(vec![
+            ("ARANGODB_URL", client::url(endpoint)?),
+            ("ARANGODB_USER", client::USER.to_owned()),
+            ("ARANGODB_PASSWORD", client::password(endpoint)?.to_owned()),
+        ])
+    }
+}
+
+/// The version, once the server is available for writing and answers a query.
+async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let caller = client::connect(endpoint)?;
+    caller
+        .send(Method::GET, "/_admin/server/availability", "be available")
+        .await?;
+    let answer = caller
+        .post("/_api/cursor", &json!({"query": "RETURN 1"}), "run a query")
+        .await?;
+    endpoint.expect("run a query", &json!([1]), &answer["result"])?;
+    let answer = caller.send(Method::GET, "/_api/version", "read the version").await?;
+    let version = answer["version"].as_str().unwrap_or_default();
+    endpoint.expect("name a version", true, !version.is_empty())?;
+    Ok(version.to_owned())
+}
+
+async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {
+    let (status, words) = client::knock(endpoint, stranger).await?;
+    match status {
+        StatusCode::UNAUTHORIZED => Ok(format!("{status}: {words}").trim_end_matches(": ").to_owned()),
+        status if status.is_success() => Err(stranger.was_let_in(endpoint)),
+        _ => Err(endpoint.failed(stranger.action())(format!("{status}: {words}"))),
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test server that cannot be started is a failed test"
+)]
+mod tests;

@@ -1,0 +1,95 @@
+//! ClickHouse over its HTTP interface.
+//!
+//! # Layout
+//! - [`client`]: the official client as the service user, and the code of an exception.
+//! - [`round_trip`]: a MergeTree table in the database `scratch`.
+
+mod client;
+mod round_trip;
+
+use async_trait::async_trait;
+
+use super::asking::{Stranger, both_refused, until_answered};
+use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+
+/// ClickHouse.
+#[derive(Debug)]
+pub struct Clickhouse;
+
+#[async_trait]
+impl Engine for Clickhouse {
+    fn service(&self) -> &'static str {
+        "suho-clickhouse"
+    }
+
+    async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
+        until_answered(waiting, || read_marker(endpoint)).await
+    }
+
+    async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        round_trip::run(endpoint).await
+    }
+
+    async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
+        both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
+        Ok(vec![
+            ("CLICKHOUSE_URL", client::url(endpoint)?),
+            ("CLICKHOUSE_USER", client::USER.to_owned()),
+            ("CLICKHOUSE_PASSWORD", client::password(endpoint)?.to_owned()),
+        ])
+    }
+}
+
+/// The server's version, once the table that the initialisation writes last has its row.
+///
+/// The table is asked rather than `/ping`, which any server answers, also that of the initialisation.
+async fn read_marker(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let (version, markers): (String, u64) = client::connect(endpoint)?
+        .query("SELECT version(), (SELECT count() FROM infra.init_done)")
+        .fetch_one()
+        .await
+        .map_err(endpoint.failed("read the marker of the initialisation"))?;
+    endpoint.expect("finish the initialisation", true, markers > 0)?;
+    Ok(version)
+}
+
+/// Asks for the least that there is, without being known.
+async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {
+    let answer = client::stranger(endpoint, stranger)?
+        .query("SELECT toUInt8(1)")
+        .fetch_one::<u8>()
+        .await;
+    let Err(error) = answer else {
+        return Err(stranger.was_let_in(endpoint));
+    };
+    client::refusal(&error).ok_or_else(|| endpoint.failed(stranger.action())(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::tests::local;
+    use super::*;
+
+    #[test]
+    fn the_variables_lead_to_the_published_port() {
+        let endpoint = local(
+            "suho-clickhouse",
+            &[(8123, 40002)],
+            &[("SUHO_CLICKHOUSE_PASSWORD", "ch1")],
+        );
+
+        let variables = Clickhouse.variables(&endpoint).ok();
+
+        assert_eq!(
+            variables,
+            Some(vec![
+                ("CLICKHOUSE_URL", "http://127.0.0.1:40002".to_owned()),
+                ("CLICKHOUSE_USER", "suho".to_owned()),
+                ("CLICKHOUSE_PASSWORD", "ch1".to_owned()),
+            ])
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! DragonflyDB, spoken to in the Redis protocol.
+//!
+//! # Layout
+//! - [`client`]: a connection that is logged in, and the code of a refusal.
+
+mod client;
+
+use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncTypedCommands, RedisError};
+
+use super::asking::{Stranger, and_remove, both_refused, until_answered};
+use super::scratch::{Scratch, wrong_password};
+use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+
+/// How long a scratch key lives if nobody removes it, in seconds.
+const SCRATCH_LIFE: u64 = 60;
+
+/// DragonflyDB.
+#[derive(Debug)]
+pub struct Dragonflydb;
+
+#[async_trait]
+impl Engine for Dragonflydb {
+    fn service(&self) -> &'static str {
+        "suho-dragonflydb"
+    }
+
+    async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
+        until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        let mut connection = client::connect(endpoint).await?;
+        write_and_read(endpoint, &mut connection).await
+    }
+
+    async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
+        both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
+        Ok(vec![("REDIS_URL", client::url(endpoint)?)])
+    }
+}
+
+/// The version, once a key can be written: while a snapshot loads, `INFO` is answered and `PING` and `SET` are not.
+async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let mut connection = client::connect(endpoint).await?;
+    connection.ping().await.map_err(endpoint.failed("ping"))?;
+    write_and_read(endpoint, &mut connection).await?;
+    let info: String = redis::cmd("INFO")
+        .arg("server")
+        .query_async(&mut connection)
+        .await
+        .map_err(endpoint.failed("read the version"))?;
+    endpoint.version_in(&info)
+}
+
+async fn write_and_read(endpoint: &Endpoint, connection: &mut MultiplexedConnection) -> Result<String, EngineError> {
+    let Scratch { name, value } = Scratch::new();
+    let mut remover = connection.clone();
+    let check = async {
+        connection
+            .set_ex(&name, &value, SCRATCH_LIFE)
+            .await
+            .map_err(endpoint.failed(format!("set {name}")))?;
+        let reading = format!("get {name}");
+        let found = connection.get(&name).await.map_err(endpoint.failed(&reading))?;
+        endpoint.expect(&reading, Some(&value), found.as_ref())
+    };
+    let removal = async {
+        let removed = remover.del(&name).await;
+        removed.map(drop).map_err(endpoint.failed(format!("delete {name}")))
+    };
+    and_remove(endpoint, check, removal).await?;
+    Ok(format!("set {name} and got it back"))
+}
+
+/// Sends the command itself: the client's own login loses the code of the refusal.
+async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {
+    let mut connection = client::connect_unknown(endpoint).await?;
+    let command = match stranger {
+        Stranger::WrongPassword => redis::cmd("AUTH").arg(wrong_password()).take(),
+        Stranger::NoPassword => redis::cmd("PING"),
+    };
+    let answer: Result<String, RedisError> = command.query_async(&mut connection).await;
+    let Err(error) = answer else {
+        return Err(stranger.was_let_in(endpoint));
+    };
+    client::refusal(&error).ok_or_else(|| endpoint.failed(stranger.action())(error))
+}
+
+impl Endpoint {
+    /// The version in the answer to `INFO server`, by the name of whoever gave it.
+    fn version_in(&self, info: &str) -> Result<String, EngineError> {
+        let named = |field: &str| {
+            info.lines()
+                .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
+        };
+        let known = [("dragonfly_version", "Dragonfly"), ("valkey_version", "Valkey")];
+        known
+            .iter()
+            .find_map(|(field, name)| Some(format!("{name} {}", named(field)?.trim_start_matches("df-").trim())))
+            .ok_or_else(|| EngineError::Unexpected {
+                service: self.service.clone(),
+                action: "read the version".to_owned(),
+                expected: "the version of Dragonfly or Valkey".to_owned(),
+                found: format!("{info:?}"),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::endpoint::tests::local;
+    use super::*;
+
+    #[rstest]
+    #[case(
+        "# Server\r\nredis_version:7.4.0\r\ndragonfly_version:df-v1.40.1\r\n",
+        "Dragonfly v1.40.1"
+    )]
+    #[case(
+        "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\n",
+        "Valkey 8.1.1"
+    )]
+    fn the_version_says_who_serves(#[case] info: &str, #[case] expected: &str) {
+        let endpoint = local("suho-dragonflydb", &[], &[]);
+
+        assert_eq!(endpoint.version_in(info).ok().as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn the_url_carries_the_password_alone() {
+        let endpoint = local("suho-dragonflydb", &[(6379, 40003)], &[("DFLY_requirepass", "df1")]);
+
+        let variables = Dragonflydb.variables(&endpoint).ok();
+
+        assert_eq!(
+            variables,
+            Some(vec![("REDIS_URL", "redis://:df1@127.0.0.1:40003".to_owned())])
+        );
+    }
+}

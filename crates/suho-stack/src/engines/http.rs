@@ -1,0 +1,111 @@
+//! Requests to the engines that are spoken to over HTTP.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+
+use super::{Endpoint, EngineError};
+
+/// A peer that accepts a connection and says nothing must not hold an attempt for ever.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+/// As much of an answer as an error quotes.
+const QUOTE: usize = 300;
+
+/// How a client proves who it is.
+pub(super) enum Credentials<'a> {
+    /// `Authorization: Bearer …`.
+    #[cfg(feature = "weaviate")]
+    Bearer(&'a str),
+    /// `Authorization: Basic …`.
+    #[cfg(feature = "arangodb")]
+    Basic(&'a str, &'a str),
+}
+
+/// One engine's HTTP interface, as somebody in particular calls it.
+pub(super) struct Caller<'a> {
+    pub endpoint: &'a Endpoint,
+    base: String,
+    credentials: Option<Credentials<'a>>,
+    client: Client,
+}
+
+impl<'a> Caller<'a> {
+    /// Calls `base`, which is `http://host:port`. No proxy of the machine's has a part in this.
+    pub(super) fn new(
+        endpoint: &'a Endpoint,
+        base: String,
+        credentials: Option<Credentials<'a>>,
+    ) -> Result<Self, EngineError> {
+        let client = Client::builder().no_proxy().timeout(ANSWER_LIMIT).build();
+        Ok(Self {
+            endpoint,
+            base,
+            credentials,
+            client: client.map_err(endpoint.failed("prepare a client"))?,
+        })
+    }
+
+    /// Sends a request without a body and returns the answer's JSON; `action` is for the error.
+    pub(super) async fn send(&self, method: Method, path: &str, action: &str) -> Result<Value, EngineError> {
+        json(self.endpoint, action, self.answer(method, path, None, action).await?).await
+    }
+
+    /// Sends `body` as JSON and returns the answer's.
+    pub(super) async fn post(&self, path: &str, body: &Value, action: &str) -> Result<Value, EngineError> {
+        let answer = self.answer(Method::POST, path, Some(body), action).await?;
+        json(self.endpoint, action, answer).await
+    }
+
+    /// The status of a request and the first words of its answer, whatever they are.
+    pub(super) async fn status(&self, path: &str, action: &str) -> Result<(StatusCode, String), EngineError> {
+        let answer = self.answer(Method::GET, path, None, action).await?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(self.endpoint.failed(action))?;
+        Ok((status, quote(&body)))
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        action: &str,
+    ) -> Result<Response, EngineError> {
+        let mut request = self.signed(self.client.request(method, format!("{}{path}", self.base)));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| self.endpoint.failed(action)(error.without_url()))
+    }
+
+    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.credentials {
+            #[cfg(feature = "weaviate")]
+            Some(Credentials::Bearer(key)) => request.bearer_auth(key),
+            #[cfg(feature = "arangodb")]
+            Some(Credentials::Basic(user, password)) => request.basic_auth(user, Some(password)),
+            None => request,
+        }
+    }
+}
+
+/// The answer's JSON, null for an empty body; an answer of failure is an error with its words.
+async fn json(endpoint: &Endpoint, action: &str, answer: Response) -> Result<Value, EngineError> {
+    let status = answer.status();
+    let body = answer.text().await.map_err(endpoint.failed(action))?;
+    if !status.is_success() {
+        return Err(endpoint.failed(action)(format!("{status}: {}", quote(&body))));
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&body).map_err(endpoint.failed(format!("{action}: read {}", quote(&body))))
+}
+
+fn quote(body: &str) -> String {
+    body.trim().chars().take(QUOTE).collect()
+}

@@ -1,0 +1,81 @@
+//! Kafka, spoken to by librdkafka.
+//!
+//! # Layout
+//! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
+//! - [`readiness`]: the metadata, the controller and the coordinator of groups.
+//! - [`round_trip`]: a topic with one record.
+//! - [`strangers`]: those whom the broker does not know.
+//! - [`topics`]: the declared topics.
+
+mod client;
+mod readiness;
+mod round_trip;
+mod strangers;
+mod topics;
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::asking::{both_refused, until_answered};
+use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use crate::deployment::Declarations;
+
+/// Kafka.
+#[derive(Debug)]
+pub struct Kafka;
+
+#[async_trait]
+impl Engine for Kafka {
+    fn service(&self) -> &'static str {
+        "suho-kafka"
+    }
+
+    async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
+        let probe = OnceCell::new();
+        until_answered(waiting, || readiness::ask(endpoint, &probe)).await
+    }
+
+    async fn declare(&self, endpoint: &Endpoint, declarations: &Declarations) -> Result<(), EngineError> {
+        topics::declare(endpoint, &declarations.topics).await
+    }
+
+    async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        round_trip::run(endpoint).await
+    }
+
+    async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
+        both_refused(endpoint, |stranger| strangers::knock(endpoint, stranger)).await
+    }
+
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
+        Ok(vec![
+            ("KAFKA_BOOTSTRAP_SERVERS", client::address(endpoint)?),
+            ("KAFKA_SECURITY_PROTOCOL", client::PROTOCOL.to_owned()),
+            ("KAFKA_SASL_MECHANISM", client::MECHANISM.to_owned()),
+            ("KAFKA_SASL_USERNAME", client::USER.to_owned()),
+            ("KAFKA_SASL_PASSWORD", client::password(endpoint)?.to_owned()),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::Place;
+    use super::super::endpoint::tests::local;
+    use super::*;
+
+    #[rstest]
+    #[case(Place::Host, "127.0.0.1:40007")]
+    #[case(Place::Network, "127.0.0.1:29092")]
+    fn each_place_has_its_listener(#[case] place: Place, #[case] expected: &str) {
+        let mut endpoint = local("suho-kafka", &[(9092, 40007)], &[("SUHO_KAFKA_PASSWORD", "ka1")]);
+        endpoint.place = place;
+
+        let variables = Kafka.variables(&endpoint).unwrap_or_default();
+
+        assert_eq!(variables[0], ("KAFKA_BOOTSTRAP_SERVERS", expected.to_owned()));
+        assert_eq!(variables[4], ("KAFKA_SASL_PASSWORD", "ka1".to_owned()));
+    }
+}

@@ -1,0 +1,43 @@
+//! A connection as the service user, and its JetStream.
+
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectError, ConnectOptions};
+
+use super::super::asking::Stranger;
+use super::super::scratch::wrong_password;
+use super::super::{Endpoint, EngineError};
+
+const PORT: u16 = 4222;
+const USER: &str = "suho";
+const PASSWORD: &str = "SUHO_NATS_PASSWORD";
+
+/// Where and as whom the platform's programs connect.
+pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let password = endpoint.credential(PASSWORD)?;
+    Ok(format!("nats://{USER}:{password}@{}", endpoint.address(PORT)?))
+}
+
+/// The JetStream of the service user's account.
+pub(super) async fn connect(endpoint: &Endpoint) -> Result<Context, EngineError> {
+    let options = ConnectOptions::with_user_and_password(USER.to_owned(), endpoint.credential(PASSWORD)?.to_owned());
+    let client = open(endpoint, options).await?.map_err(endpoint.failed("connect"))?;
+    Ok(jetstream::new(client))
+}
+
+/// Tries to connect as somebody else; the inner result is the server's answer.
+pub(super) async fn connect_unknown(
+    endpoint: &Endpoint,
+    stranger: Stranger,
+) -> Result<Result<Client, ConnectError>, EngineError> {
+    let options = match stranger {
+        Stranger::WrongPassword => ConnectOptions::with_user_and_password(USER.to_owned(), wrong_password()),
+        Stranger::NoPassword => ConnectOptions::new(),
+    };
+    open(endpoint, options).await
+}
+
+/// One attempt: the client's retries at the first connection would hide why it is refused.
+async fn open(endpoint: &Endpoint, options: ConnectOptions) -> Result<Result<Client, ConnectError>, EngineError> {
+    let address = endpoint.address(PORT)?;
+    Ok(options.name("suho-stack").connect(address).await)
+}

@@ -1,0 +1,100 @@
+//! NATS with JetStream.
+//!
+//! # Layout
+//! - [`client`]: a connection that fails at once rather than retry, and its JetStream.
+//! - [`round_trip`]: a stream in memory with one message.
+//! - [`streams`]: the declared streams.
+
+mod client;
+mod round_trip;
+mod streams;
+
+use async_nats::ConnectErrorKind;
+use async_trait::async_trait;
+
+use super::asking::{Stranger, both_refused, until_answered};
+use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use crate::deployment::Declarations;
+
+/// NATS with JetStream.
+#[derive(Debug)]
+pub struct Nats;
+
+#[async_trait]
+impl Engine for Nats {
+    fn service(&self) -> &'static str {
+        "suho-nats-server"
+    }
+
+    fn name(&self) -> &'static str {
+        "nats"
+    }
+
+    async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
+        until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn declare(&self, endpoint: &Endpoint, declarations: &Declarations) -> Result<(), EngineError> {
+        streams::declare(endpoint, &declarations.streams).await
+    }
+
+    async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        round_trip::run(endpoint).await
+    }
+
+    async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
+        both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
+        Ok(vec![("NATS_URL", client::url(endpoint)?)])
+    }
+}
+
+/// The version, once the account's JetStream answers: `/healthz` says ok also where JetStream is off.
+async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let jetstream = client::connect(endpoint).await?;
+    jetstream
+        .query_account()
+        .await
+        .map_err(endpoint.failed("ask JetStream for the account"))?;
+    Ok(jetstream.client().server_info().version)
+}
+
+async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {
+    let Err(error) = client::connect_unknown(endpoint, stranger).await? else {
+        return Err(stranger.was_let_in(endpoint));
+    };
+    if error.kind() == ConnectErrorKind::AuthorizationViolation {
+        Ok(error.to_string())
+    } else {
+        Err(endpoint.failed(stranger.action())(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::tests::local;
+    use super::*;
+
+    #[test]
+    fn the_url_carries_user_and_password() {
+        let endpoint = local("suho-nats-server", &[(4222, 40006)], &[("SUHO_NATS_PASSWORD", "na1")]);
+
+        let variables = Nats.variables(&endpoint).ok();
+
+        assert_eq!(
+            variables,
+            Some(vec![("NATS_URL", "nats://suho:na1@127.0.0.1:40006".to_owned())])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_has_refused_nobody() {
+        let endpoint = local("suho-nats-server", &[(4222, 1)], &[("SUHO_NATS_PASSWORD", "na1")]);
+
+        let outcome = Nats.refuse_strangers(&endpoint).await;
+
+        assert!(matches!(outcome, Err(EngineError::Failed { .. })), "{outcome:?}");
+    }
+}

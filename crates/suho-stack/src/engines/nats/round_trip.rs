@@ -1,0 +1,86 @@
+//! A stream in memory that takes one message and gives it back.
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::jetstream::{Context, ErrorCode, context::DeleteStreamErrorKind};
+use futures::StreamExt;
+
+use super::super::asking::and_remove;
+use super::super::scratch::Scratch;
+use super::super::{Endpoint, EngineError};
+use super::client;
+
+/// Creates the stream, publishes with an acknowledgement, fetches, and deletes the stream.
+pub(super) async fn run(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let jetstream = client::connect(endpoint).await?;
+    let scratch = Scratch::new();
+    and_remove(
+        endpoint,
+        check(endpoint, &jetstream, &scratch),
+        delete_stream(endpoint, &jetstream, &scratch.name),
+    )
+    .await?;
+    Ok(format!(
+        "published a message to the stream {} and fetched it",
+        scratch.name
+    ))
+}
+
+async fn check(endpoint: &Endpoint, jetstream: &Context, scratch: &Scratch) -> Result<(), EngineError> {
+    let Scratch { name, value } = scratch;
+    let stream = jetstream
+        .create_stream(Config {
+            name: name.clone(),
+            subjects: vec![name.clone()],
+            storage: StorageType::Memory,
+            max_messages: 1,
+            max_bytes: 4096,
+            ..Config::default()
+        })
+        .await
+        .map_err(endpoint.failed(format!("create the stream {name}")))?;
+
+    let publishing = format!("publish to {name}");
+    jetstream
+        .publish(name.clone(), value.clone().into())
+        .await
+        .map_err(endpoint.failed(&publishing))?
+        .await
+        .map_err(endpoint.failed(&publishing))?;
+
+    let fetching = format!("fetch from {name}");
+    let consumer = stream
+        .create_consumer(pull::Config {
+            ack_policy: AckPolicy::Explicit,
+            ..pull::Config::default()
+        })
+        .await
+        .map_err(endpoint.failed(&fetching))?;
+    let mut batch = consumer
+        .fetch()
+        .max_messages(1)
+        .messages()
+        .await
+        .map_err(endpoint.failed(&fetching))?;
+    let Some(message) = batch.next().await else {
+        return endpoint.expect(&fetching, "a message", "none");
+    };
+    let message = message.map_err(endpoint.failed(&fetching))?;
+    endpoint.expect(&fetching, value.as_bytes(), &message.payload)?;
+    message
+        .ack()
+        .await
+        .map_err(endpoint.failed(format!("acknowledge the message of {name}")))
+}
+
+/// A stream that was never created is gone as well.
+async fn delete_stream(endpoint: &Endpoint, jetstream: &Context, name: &str) -> Result<(), EngineError> {
+    match jetstream.delete_stream(name).await {
+        Err(error) if !is_absent(&error.kind()) => Err(endpoint.failed(format!("delete the stream {name}"))(error)),
+        _ => Ok(()),
+    }
+}
+
+fn is_absent(kind: &DeleteStreamErrorKind) -> bool {
+    matches!(kind, DeleteStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}

@@ -1,0 +1,25 @@
+//! Names and values that nothing else has, so that a stale answer cannot pass for a fresh one.
+
+/// A name and a value for one check.
+#[derive(Debug, Clone)]
+pub(super) struct Scratch {
+    /// `probe_` and sixteen hexadecimal digits: an identifier in every engine's language.
+    pub name: String,
+    /// Sixteen other hexadecimal digits.
+    pub value: String,
+}
+
+impl Scratch {
+    /// A new one, unlike any before.
+    pub(super) fn new() -> Self {
+        Self {
+            name: format!("probe_{:016x}", rand::random::<u64>()),
+            value: format!("{:016x}", rand::random::<u64>()),
+        }
+    }
+}
+
+/// A password that nobody has set.
+pub(super) fn wrong_password() -> String {
+    format!("wrong{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,86 @@
+//! Weaviate over its REST interface.
+//!
+//! # Layout
+//! - [`client`]: the address and the keys.
+//! - [`round_trip`]: a class with one object and its vector.
+
+mod client;
+mod round_trip;
+
+use async_trait::async_trait;
+use reqwest::{Method, StatusCode};
+
+use super::asking::{Stranger, both_refused, until_answered};
+use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+
+/// Weaviate.
+#[derive(Debug)]
+pub struct Weaviate;
+
+#[async_trait]
+impl Engine for Weaviate {
+    fn service(&self) -> &'static str {
+        "suho-weaviate"
+    }
+
+    async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
+        until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        round_trip::run(endpoint).await
+    }
+
+    async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
+        both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
+        Ok(vec![
+            ("WEAVIATE_URL", client::url(endpoint)?),
+            ("WEAVIATE_API_KEY", client::key(endpoint)?.to_owned()),
+        ])
+    }
+}
+
+/// The version, once the node has elected itself and reads its schema for the service user.
+async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let caller = client::connect(endpoint)?;
+    caller.send(Method::GET, "/v1/.well-known/ready", "be ready").await?;
+    caller.send(Method::GET, "/v1/schema", "read the schema").await?;
+    let meta = caller.send(Method::GET, "/v1/meta", "read the version").await?;
+    let version = meta["version"].as_str().unwrap_or_default();
+    endpoint.expect("name a version", true, !version.is_empty())?;
+    Ok(version.to_owned())
+}
+
+async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {
+    let (status, words) = client::knock(endpoint, stranger).await?;
+    match status {
+        StatusCode::UNAUTHORIZED => Ok(format!("{status}: {words}")),
+        status if status.is_success() => Err(stranger.was_let_in(endpoint)),
+        _ => Err(endpoint.failed(stranger.action())(format!("{status}: {words}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::tests::local;
+    use super::*;
+
+    #[test]
+    fn the_service_user_has_the_first_key_of_the_list() {
+        let environment = [("AUTHENTICATION_APIKEY_ALLOWED_KEYS", "wv1,wvReader1")];
+        let endpoint = local("suho-weaviate", &[(8080, 40004)], &environment);
+
+        let variables = Weaviate.variables(&endpoint).ok();
+
+        assert_eq!(
+            variables,
+            Some(vec![
+                ("WEAVIATE_URL", "http://127.0.0.1:40004".to_owned()),
+                ("WEAVIATE_API_KEY", "wv1".to_owned()),
+            ])
+        );
+    }
+}

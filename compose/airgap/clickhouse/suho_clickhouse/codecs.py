@@ -1,7 +1,7 @@
 """Compression of bodies: that of HTTP by Content-Encoding, and ClickHouse's own blocks (compress=1, decompress=1)."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import lz4.block
@@ -86,13 +86,13 @@ class _Frames:
 
 
 # In the order of preference where a client takes several.
-_ENCODERS = {
+_ENCODERS: dict[str, Callable[[], Codec]] = {
     "zstd": _zstd_compressor,
     "lz4": _lz4_compressor,
     "gzip": lambda: _zlib_compressor(31),
     "deflate": lambda: _zlib_compressor(15),
 }
-_DECODERS = {
+_DECODERS: dict[str, Callable[[], Codec]] = {
     "": Identity,
     "identity": Identity,
     "zstd": lambda: _Frames(lambda: zstandard.ZstdDecompressor().decompressobj()),

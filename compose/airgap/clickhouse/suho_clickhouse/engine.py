@@ -15,7 +15,10 @@ from pathlib import Path
 from . import sql
 from .errors import BAD_ARGUMENTS, SYNTAX_ERROR, THERE_IS_NO_PROFILE, ClickHouseError
 
-sys.path.insert(0, str(Path(find_spec("chdb").origin).parent))
+_package = find_spec("chdb")
+if _package is None or _package.origin is None:
+    raise ImportError("the package chdb-core is not installed")
+sys.path.insert(0, str(Path(_package.origin).parent))
 import _chdb  # noqa: E402
 
 # SIGTERM is the server's to handle, not the library's.

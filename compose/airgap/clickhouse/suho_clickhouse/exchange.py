@@ -44,9 +44,13 @@ _CONTENT_TYPES = {
 _TEXT_FORMATS = ("TabSeparated", "TSV", "Pretty", "Vertical", "Values", "Markdown", "SQLInsert", "LineAsString")
 
 
+class ClientGone(Exception):
+    """The connection to the client was lost."""
+
+
 class Body(Protocol):
     def read(self) -> bytes:
-        """The next piece of the request's body, empty at its end."""
+        """The next piece of the request's body, empty at its end; raises `ClientGone`."""
 
 
 class Responder(Protocol):
@@ -57,7 +61,7 @@ class Responder(Protocol):
         """The head of an answer whose length is not known."""
 
     def write(self, data: bytes) -> None:
-        """A piece of it; fails when the client is gone."""
+        """A piece of it; raises `ClientGone`."""
 
     def abort(self) -> None:
         """Breaks the answer off, so that no client takes it for complete."""
@@ -85,8 +89,13 @@ class Interface:
         exchange = _Exchange(self, request, responder)
         try:
             exchange.run()
+        except ClientGone:
+            # Nobody is left to answer; an unfinished insert was taken back, a running query was ended.
+            return
+        except UnicodeDecodeError as error:
+            exchange.refuse(ClickHouseError.of(BAD_ARGUMENTS, f"The statement is not UTF-8: {error}."))
         except ClickHouseError as error:
-            responder.send(error.status, exchange.headers | _error_headers(error), exchange.error_text(error))
+            exchange.refuse(error)
 
 
 class _Exchange:
@@ -107,7 +116,10 @@ class _Exchange:
         with self._session(account) as connection, self._query_scope(connection):
             self._execute(connection)
 
-    def error_text(self, error: ClickHouseError) -> bytes:
+    def refuse(self, error: ClickHouseError) -> None:
+        self._responder.send(error.status, self.headers | _error_headers(error), self._error_text(error))
+
+    def _error_text(self, error: ClickHouseError) -> bytes:
         text = str(error)
         if "(version " not in text:
             text += f" (version {self._engine.version})"
@@ -336,7 +348,7 @@ class _Exchange:
 
     def _late_error(self, error: ClickHouseError) -> bytes:
         """An error after the status was sent: a block at the end, by the tag of which a client knows it from data."""
-        text, tag = self.error_text(error), self._tag.encode()
+        text, tag = self._error_text(error), self._tag.encode()
         length = str(len(text)).encode()
         return b"\r\n__exception__\r\n" + tag + b"\r\n" + text + length + b" " + tag + b"\r\n__exception__\r\n"
 
@@ -358,7 +370,8 @@ def _allowed_by_get(kind: str, statement: bytes) -> bool:
 
 
 def _read_up_to(rows: IO[bytes], size: int) -> tuple[bytes, bool]:
-    pieces, length = [], 0
+    pieces: list[bytes] = []
+    length = 0
     while length < size:
         piece = rows.read(size)
         if not piece:

@@ -6,17 +6,18 @@ import signal
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from .accounts import Accounts
 from .bootstrap import ACCOUNTS, CONFIG
 from .engine import Engine
 from .errors import ClickHouseError
-from .exchange import Interface, Request
+from .exchange import ClientGone, Interface, Request
 from .sessions import Sessions
 
 _INIT_SCRIPTS = Path("/docker-entrypoint-initdb.d")
@@ -31,23 +32,25 @@ _LARGEST_FORM = 16 << 20
 # How long requests may go on after a signal to stop; aiohttp waits as long again after it has cancelled them.
 _GRACE_SECONDS = 1.5
 
+# As the server names them; the library has no asynchronous metrics.
 _METRICS = """
 SELECT 'ClickHouseMetrics_' || metric AS name, toFloat64(value) AS value, description AS help, 'gauge' AS type
 FROM system.metrics
-UNION ALL SELECT 'ClickHouseProfileEvents_' || event, toFloat64(value), description, 'counter' FROM system.events
-UNION ALL SELECT 'ClickHouseAsyncMetrics_' || metric, value, description, 'gauge' FROM system.asynchronous_metrics
-ORDER BY name FORMAT Prometheus
+UNION ALL
+SELECT 'ClickHouseProfileEvents_' || event, toFloat64(value), description, 'counter'
+FROM system.events
+FORMAT Prometheus
 """
 
 
 class _Body:
     """The body as a thread reads it; the loop stops taking it from the socket while nobody does."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, content: asyncio.StreamReader):
+    def __init__(self, loop: asyncio.AbstractEventLoop, content: StreamReader):
         self._loop, self._content = loop, content
 
     def read(self) -> bytes:
-        return asyncio.run_coroutine_threadsafe(self._content.readany(), self._loop).result()
+        return _await(self._loop, self._content.readany())
 
 
 class _NoBody:
@@ -60,29 +63,35 @@ class _Responder:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, request: web.Request):
         self._loop, self._request = loop, request
-        self.response: web.StreamResponse | None = None
+        # What is sent where the client left before it had an answer.
+        self.response = web.StreamResponse(status=499)
 
     def send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.response = web.Response(status=status, headers=headers, body=body)
 
     def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.response = web.StreamResponse(status=status, headers=headers)
-        self._wait(self.response.prepare(self._request))
+        _await(self._loop, self.response.prepare(self._request))
 
     def write(self, data: bytes) -> None:
         if data:
-            self._wait(self.response.write(data))
+            _await(self._loop, self.response.write(data))
 
     def abort(self) -> None:
-        self._wait(self._drop())
+        _await(self._loop, self._drop())
 
     async def _drop(self) -> None:
         if self._request.transport:
             # What was written is sent; the last chunk, by which a client knows the end, is not.
             self._request.transport.close()
 
-    def _wait(self, step) -> None:
-        asyncio.run_coroutine_threadsafe(step, self._loop).result()
+
+def _await[T](loop: asyncio.AbstractEventLoop, step: Coroutine[Any, Any, T]) -> T:
+    """Lets the loop do a step of the connection while the thread waits for it."""
+    try:
+        return asyncio.run_coroutine_threadsafe(step, loop).result()
+    except (ConnectionError, web.RequestPayloadError, CancelledError) as error:
+        raise ClientGone from error
 
 
 class Server:
@@ -125,7 +134,8 @@ class Server:
             shutdown_timeout=_GRACE_SECONDS,
         )
         await runner.setup()
-        await web.TCPSite(runner, hosts, port).start()
+        for host in hosts:
+            await web.TCPSite(runner, host, port).start()
         return runner
 
     def _http(self) -> web.Application:

@@ -115,6 +115,10 @@ class Queries(Http):
 
 
 class Errors(Http):
+    def test_a_statement_that_is_not_utf8(self):
+        answer = ask(body=b"SELECT '\xff'")
+        self.assertEqual((answer.status, answer.headers["X-ClickHouse-Exception-Code"]), (400, "36"))
+
     def test_code_and_status(self):
         expected = {
             "SELECT * FROM nodb.t": (81, 404),
@@ -182,6 +186,19 @@ class Inserts(Http):
         self.create()
         answer = ask(f"INSERT INTO {self.table} FORMAT TSV", b"not a number\tx\n")
         self.assertEqual((answer.status, answer.headers["X-ClickHouse-Exception-Code"], self.count()), (400, "27", 0))
+
+    def test_a_body_that_breaks_off_inserts_nothing(self):
+        self.create()
+        connection = http.client.HTTPConnection(URL.netloc)
+        connection.putrequest("POST", "/?" + urllib.parse.urlencode({"query": f"INSERT INTO {self.table} FORMAT TSV"}))
+        connection.putheader("X-ClickHouse-User", "suho")
+        connection.putheader("X-ClickHouse-Key", os.environ["SUHO_CLICKHOUSE_PASSWORD"])
+        connection.putheader("Content-Length", "1000")
+        connection.endheaders(b"1\tx\n")
+        time.sleep(0.3)
+        connection.close()
+        time.sleep(0.3)
+        self.assertEqual(self.count(), 0)
 
     def test_asynchronous_inserts_are_there_after_the_answer(self):
         self.create()

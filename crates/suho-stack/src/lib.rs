@@ -10,5 +10,6 @@
 
 pub mod deployment;
 pub mod engines;
+pub mod proof;
 pub mod runtime;
 pub mod stack;

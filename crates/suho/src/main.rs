@@ -11,7 +11,7 @@ mod arguments;
 mod commands;
 mod output;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -35,8 +35,10 @@ enum Outcome {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,suho_stack=warn")))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -92,7 +94,7 @@ async fn interrupted() {
 }
 
 fn explain(error: &anyhow::Error) -> ExitCode {
-    eprintln!("suho: {error:#}");
+    eprintln!("suho: {}", commands::in_words(error));
     ExitCode::from(if commands::is_failure(error) {
         FAILED
     } else {

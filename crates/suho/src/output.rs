@@ -13,7 +13,7 @@ pub fn tell(progress: Progress) {
         Progress::Image { service, image, origin } => {
             line(&service, format_args!("{origin}: {}", without_digest(&image)))
         }
-        Progress::Absent { service, reason } => line(&service, format_args!("absent: {reason}")),
+        Progress::Absent { service, reason } => line(&service, format_args!("absent: {}", brief(&reason))),
         Progress::Pulling { image, elapsed } => {
             line(
                 "images",
@@ -27,7 +27,10 @@ pub fn tell(progress: Progress) {
             reason,
             elapsed,
         } => {
-            line(&service, format_args!("{:>6} waits: {reason}", seconds(elapsed)));
+            line(
+                &service,
+                format_args!("{:>6} waits: {}", seconds(elapsed), brief(&reason)),
+            );
         }
         Progress::Ready {
             service,
@@ -42,6 +45,17 @@ pub fn tell(progress: Progress) {
 /// One line about one engine.
 fn line(service: &str, words: impl Display) {
     eprintln!("{:<NAME_WIDTH$} {words}", short(service));
+}
+
+/// As much of it as fits a line.
+pub fn brief(reason: &str) -> String {
+    const WIDTH: usize = 110;
+    let line = reason.lines().next().unwrap_or_default();
+    if line.chars().count() <= WIDTH {
+        line.to_owned()
+    } else {
+        line.chars().take(WIDTH - 1).chain(['…']).collect()
+    }
 }
 
 /// `suho-kafka` is `kafka` to a reader.

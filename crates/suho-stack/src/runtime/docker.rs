@@ -1,8 +1,11 @@
 //! The connection to the Docker engine, shared with testcontainers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use testcontainers::{bollard, core::client::docker_client_instance};
@@ -23,10 +26,8 @@ impl Docker {
     /// Connects, and asks for the version to know that somebody answers.
     pub async fn connect() -> Result<Self, RuntimeError> {
         let client = docker_client_instance().await.map_err(RuntimeError::Unreachable)?;
-        let docker = Self {
-            client,
-            refuses_limits: Arc::default(),
-        };
+        let refuses_limits = Arc::new(AtomicBool::new(!limits_may_be_raised()));
+        let docker = Self { client, refuses_limits };
         docker.version().await?;
         Ok(docker)
     }
@@ -37,11 +38,7 @@ impl Docker {
     }
 
     pub(super) fn note_refused_limits(&self) {
-        if !self.refuses_limits.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "the Docker engine may not raise limits here: containers get its own limits of open files and locked memory"
-            );
-        }
+        self.refuses_limits.store(true, Ordering::Relaxed);
     }
 
     /// The engine's version: `20.10.24+dfsg1`.
@@ -49,6 +46,16 @@ impl Docker {
         let version = self.client.version().await.map_err(RuntimeError::Silent)?;
         Ok(version.version.unwrap_or_default())
     }
+}
+
+/// False where no process of this machine may raise a limit (`CAP_SYS_RESOURCE` is withheld), as inside another container.
+fn limits_may_be_raised() -> bool {
+    const CAP_SYS_RESOURCE: u64 = 1 << 24;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let may_have = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("CapBnd:")?.trim(), 16).ok());
+    may_have.is_none_or(|capabilities| capabilities & CAP_SYS_RESOURCE != 0)
 }
 
 /// Turns the engine's refusal into an error that says what was asked.

@@ -2,7 +2,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
     deployment::DeploymentError,
-    engines::EngineError,
+    engines::{EngineError, in_full},
     runtime::{ContainerState, RuntimeError},
 };
 
@@ -10,18 +10,18 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// The files of the deployment cannot be read.
-    #[error(transparent)]
-    Deployment(#[from] DeploymentError),
+    #[error("failed to {}", in_full(.0))]
+    Deployment(DeploymentError),
     /// The Docker engine refused, or does not answer.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// An engine refused what the deployment declares for it.
-    #[error("{service} serves, but refused what the deployment declares: {source}")]
+    #[error("{service} serves, but the declarations of the deployment were not met: failed to {}", in_full(.error))]
     Declare {
         /// The compose service.
         service: String,
-        /// Its answer.
-        source: EngineError,
+        /// What was tried, and its answer.
+        error: EngineError,
     },
     /// A container ended before its engine served.
     #[error("{service} died at start ({}); its last lines:\n{log}", describe(state.as_ref()))]
@@ -108,6 +108,12 @@ pub enum StackError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl From<DeploymentError> for StackError {
+    fn from(error: DeploymentError) -> Self {
+        Self::Deployment(error)
+    }
 }
 
 fn describe(state: Option<&ContainerState>) -> String {

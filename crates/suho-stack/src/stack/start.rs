@@ -17,7 +17,7 @@ use crate::{
 /// How many lines of a dead engine's log its error shows.
 const SHOWN_LINES: usize = 15;
 /// Between two words about an engine that is not ready.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+const TELL_EVERY: Duration = Duration::from_secs(3);
 
 /// Takes what there is to tell.
 pub(super) type Tell = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -88,9 +88,9 @@ impl Start<'_> {
         self.timeline
             .measure(&service.name, "declare", declare)
             .await
-            .map_err(|source| StackError::Declare {
+            .map_err(|error| StackError::Declare {
                 service: service.name.clone(),
-                source,
+                error,
             })?;
 
         let ready_after = self.timeline.elapsed();

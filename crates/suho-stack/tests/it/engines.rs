@@ -25,7 +25,10 @@ async fn an_engine_serves_its_user_and_refuses_strangers(#[case] name: &str) {
     let may_have_no_password = name == "zookeeper";
     assert_eq!(matches!(refusals, Refusals::NotOffered(_)), may_have_no_password);
     let version = &stack.state().member(engine.service()).unwrap().version;
-    assert!(version.starts_with(|first: char| first.is_ascii_digit()), "{name} says its version is {version}");
+    assert!(
+        version.contains(|letter: char| letter.is_ascii_digit()),
+        "{name} says its version is {version}"
+    );
     stack.stop().await.unwrap();
 }
 
@@ -53,7 +56,10 @@ async fn declared_streams_and_topics_exist_and_declaring_again_changes_nothing()
 
     for service in ["suho-nats-server", "suho-kafka"] {
         let engine = engines::by_service(service).unwrap();
-        engine.declare(stack.endpoint(service).unwrap(), &declarations).await.unwrap();
+        engine
+            .declare(stack.endpoint(service).unwrap(), &declarations)
+            .await
+            .unwrap();
     }
     stack.stop().await.unwrap();
 }

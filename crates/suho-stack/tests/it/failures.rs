@@ -26,7 +26,12 @@ fn launched_at(service: &'static str) -> (Arc<Mutex<Option<Instant>>>, impl Fn(P
 
 #[rstest]
 #[case::postgresql("suho-postgresql", "postgresql.conf", "shared_buffers = plenty\n", "shared_buffers")]
-#[case::clickhouse("suho-clickhouse", "clickhouse-config.xml", "<clickhouse><path>", "clickhouse")]
+#[case::clickhouse(
+    "suho-clickhouse",
+    "clickhouse-config.xml",
+    "<clickhouse><path>",
+    "SAXParseException"
+)]
 #[case::dragonflydb("suho-dragonflydb", "dragonfly.flags", "--maxmemry=1gb\n", "maxmemry")]
 #[case::nats("suho-nats-server", "nats-server.conf", "max_paylod: 1MB\n", "max_paylod")]
 #[case::zookeeper("suho-zookeeper", "zoo.cfg", "tickTime=soon\n", "soon")]
@@ -51,12 +56,22 @@ async fn an_engine_that_dies_at_start_ends_it_with_its_own_words(
         .expect_err("the engine must refuse this configuration");
     let told_after = launched.lock().unwrap().expect("it was launched").elapsed();
 
-    let StackError::Died { service: dead, state, log } = &error else {
+    let StackError::Died {
+        service: dead,
+        state,
+        log,
+    } = &error
+    else {
         panic!("{service} did not die: {error}");
     };
     println!("{service}: told {told_after:?} after its launch: {error}");
     assert_eq!(dead, service);
-    assert!(state.as_ref().is_some_and(|state| state.exit_code.is_some_and(|code| code != 0)), "{state:?}");
+    assert!(
+        state
+            .as_ref()
+            .is_some_and(|state| state.exit_code.is_some_and(|code| code != 0)),
+        "{state:?}"
+    );
     assert!(log.contains(words), "the log does not say {words}:\n{log}");
     assert!(left_behind(&name).await.is_empty());
 }
@@ -67,7 +82,11 @@ async fn a_death_is_told_within_two_seconds() {
     let (launched, note) = launched_at("suho-nats-server");
     let files = Files::embedded().with("nats-server.conf", "max_paylod: 1MB\n");
 
-    let started = Stack::builder().engines(["nats"]).files(files).on_progress(note).start();
+    let started = Stack::builder()
+        .engines(["nats"])
+        .files(files)
+        .on_progress(note)
+        .start();
     assert!(matches!(started.await, Err(StackError::Died { .. })));
 
     // The removal of the container is part of this time, too.
@@ -107,13 +126,20 @@ async fn an_engine_that_is_late_is_told_with_the_reason() {
         .await
         .expect_err("no PostgreSQL initialises that fast");
 
-    assert!(matches!(&error, StackError::TimedOut { reason, .. } if !reason.is_empty()), "{error}");
+    assert!(
+        matches!(&error, StackError::TimedOut { reason, .. } if !reason.is_empty()),
+        "{error}"
+    );
     assert!(left_behind(&name).await.is_empty());
 }
 
 #[tokio::test]
 async fn an_unknown_engine_is_refused_with_those_that_there_are() {
-    let error = Stack::builder().engines(["mysql"]).start().await.expect_err("there is no such engine");
+    let error = Stack::builder()
+        .engines(["mysql"])
+        .start()
+        .await
+        .expect_err("there is no such engine");
 
     let words = error.to_string();
     assert!(words.contains("mysql") && words.contains("postgresql"), "{words}");

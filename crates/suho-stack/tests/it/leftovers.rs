@@ -41,7 +41,12 @@ async fn a_cancelled_start_leaves_nothing(#[values(50, 300, 700, 1_500)] millise
 #[test]
 fn a_panicking_test_leaves_nothing() {
     let name = unique("panicked");
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
 
     let panicked = catch_unwind(|| {
         runtime().block_on(async {
@@ -58,7 +63,9 @@ fn a_panicking_test_leaves_nothing() {
 fn a_stack_dropped_outside_of_any_runtime_is_gone() {
     let name = unique("outside");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stack = runtime.block_on(Stack::builder().name(&name).engines(["nats"]).start()).unwrap();
+    let stack = runtime
+        .block_on(Stack::builder().name(&name).engines(["nats"]).start())
+        .unwrap();
 
     drop(runtime);
     drop(stack);

@@ -6,7 +6,11 @@
 //! - [`leftovers`]: nothing stays behind a stop, a cancellation, a panic.
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it expects by panicking"
+)]
 
 mod engines;
 mod failures;

@@ -11,18 +11,30 @@ async fn two_stacks_run_side_by_side() {
 
     for stack in [&first, &second] {
         for (service, endpoint) in stack.endpoints() {
-            engines::by_service(&service).unwrap().round_trip(&endpoint).await.unwrap();
+            engines::by_service(&service)
+                .unwrap()
+                .round_trip(&endpoint)
+                .await
+                .unwrap();
         }
     }
     let ports = |stack: &Stack| -> Vec<u16> {
-        stack.endpoints().values().flat_map(|endpoint| endpoint.ports.values().copied().collect::<Vec<_>>()).collect()
+        stack
+            .endpoints()
+            .values()
+            .flat_map(|endpoint| endpoint.ports.values().copied().collect::<Vec<_>>())
+            .collect()
     };
     assert!(ports(&first).iter().all(|port| !ports(&second).contains(port)));
 
     // The end of one is none of the other's business.
     first.stop().await.unwrap();
     let survivor = second.endpoint("suho-nats-server").unwrap();
-    engines::by_service("suho-nats-server").unwrap().round_trip(survivor).await.unwrap();
+    engines::by_service("suho-nats-server")
+        .unwrap()
+        .round_trip(survivor)
+        .await
+        .unwrap();
     second.stop().await.unwrap();
 }
 
@@ -33,9 +45,20 @@ async fn a_container_of_another_library_finds_our_engine_by_name() {
     let image = &stack.state().member("suho-nats-server").unwrap().image;
     let (name, tag) = image.split_once(':').unwrap();
 
-    let neighbour = Nats::default().with_name(name).with_tag(tag).with_network(&stack.state().network).start().await.unwrap();
+    let neighbour = Nats::default()
+        .with_name(name)
+        .with_tag(tag)
+        .with_cmd(["nats-server", "--port", "4222"])
+        .with_network(&stack.state().network)
+        .start()
+        .await
+        .unwrap();
     let mut answer = neighbour
-        .exec(ExecCommand::new(["wget", "-qO-", "http://suho-nats-server:8222/healthz"]))
+        .exec(ExecCommand::new([
+            "wget",
+            "-qO-",
+            "http://suho-nats-server:8222/healthz",
+        ]))
         .await
         .unwrap();
 

@@ -18,7 +18,7 @@ pub fn run(arguments: &Env) -> anyhow::Result<Outcome> {
     }
     for engine in engines::all() {
         if let Some(endpoint) = endpoints.get(engine.service()) {
-            for (name, value) in engine.variables(endpoint) {
+            for (name, value) in engine.variables(endpoint)? {
                 println!("export {name}='{value}'");
             }
         }

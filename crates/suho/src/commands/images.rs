@@ -81,7 +81,7 @@ impl Described {
             println!("{}", serde_json::to_string_pretty(&rows)?);
         } else {
             let cells: Vec<_> = rows.into_iter().map(Row::cells).collect();
-            output::table(["ENGINE", "IMAGE", "SOURCE", "SIZE", "WHAT IT IS"], &cells);
+            output::table(["ENGINE", "SOURCE", "SIZE", "IMAGE", "WHAT IT IS"], &cells);
         }
         Ok(Outcome::Fine)
     }
@@ -183,9 +183,9 @@ impl Row {
         };
         [
             self.engine.to_owned(),
-            output::without_digest(&self.image).to_owned(),
             self.source.to_owned(),
             size,
+            output::without_digest(&self.image).to_owned(),
             what,
         ]
     }
@@ -194,7 +194,7 @@ impl Row {
 fn describe(facts: &ImageFacts) -> String {
     match (&facts.version, &facts.edition, &facts.stand_in) {
         (_, _, Some(stand_in)) => format!("stand-in: {stand_in}"),
-        (Some(version), Some(edition), None) => format!("{version}, {edition} edition"),
+        (Some(version), Some(edition), None) => format!("{version}, {edition}"),
         (Some(version), None, None) => version.clone(),
         _ => "upstream".to_owned(),
     }

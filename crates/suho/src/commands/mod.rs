@@ -9,7 +9,11 @@ pub mod ps;
 pub mod up;
 pub mod verify;
 
-use suho_stack::stack::StackError;
+use suho_stack::{
+    deployment::DeploymentError,
+    engines::{EngineError, in_full},
+    stack::StackError,
+};
 
 /// True where an engine failed, as against a command that could not be carried out.
 pub fn is_failure(error: &anyhow::Error) -> bool {
@@ -17,4 +21,15 @@ pub fn is_failure(error: &anyhow::Error) -> bool {
         error.downcast_ref(),
         Some(StackError::Died { .. } | StackError::TimedOut { .. } | StackError::Declare { .. })
     )
+}
+
+/// The error in a sentence.
+pub fn in_words(error: &anyhow::Error) -> String {
+    if let Some(error) = error.downcast_ref::<DeploymentError>() {
+        format!("failed to {}", in_full(error))
+    } else if let Some(error) = error.downcast_ref::<EngineError>() {
+        format!("failed to {}", in_full(error))
+    } else {
+        format!("{error:#}")
+    }
 }

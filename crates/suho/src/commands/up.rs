@@ -69,10 +69,10 @@ fn report(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outc
                     "service": member.service, "container": member.container, "image": member.image,
                     "version": member.version, "edition": member.facts.edition, "stand_in": member.facts.stand_in,
                     "host": member.endpoint.host, "ports": member.endpoint.ports,
-                    "ready_after_ms": u64::try_from(member.ready_after.as_millis())?,
+                    "ready_after_seconds": member.ready_after.as_secs_f64(),
                 })
             })
-            .collect::<anyhow::Result<_>>()?;
+            .collect();
         let result = json!({
             "name": state.name, "network": state.network, "members": members, "absent": state.absent, "proof": proof,
         });
@@ -100,26 +100,36 @@ fn print_table(state: &StackState) {
         ]
     });
     let absent = state.absent.iter().map(|absent| {
-        let name = output::short(&absent.service).to_owned();
+        let nothing = || "-".to_owned();
         [
-            name,
-            "-".to_owned(),
-            format!("absent: {}", absent.reason),
-            "-".to_owned(),
-            "-".to_owned(),
+            output::short(&absent.service).to_owned(),
+            nothing(),
+            "absent".to_owned(),
+            nothing(),
+            nothing(),
         ]
     });
+    println!();
     output::table(
         ["ENGINE", "VERSION", "WHAT IT IS", "ENDPOINT", "READY AFTER"],
         &present.chain(absent).collect::<Vec<_>>(),
     );
+    println!();
+    for member in &state.members {
+        if let Some(stand_in) = &member.facts.stand_in {
+            println!("{} is a stand-in: {stand_in}", output::short(&member.service));
+        }
+    }
+    for absent in &state.absent {
+        println!("{} is absent: {}", output::short(&absent.service), absent.reason);
+    }
 }
 
-/// Upstream, air-gap edition, or stand-in: an image says what it is.
+/// Upstream, air-gap build or stand-in: an image says what it is.
 fn kind(member: &suho_stack::stack::Member) -> String {
     match (&member.facts.stand_in, &member.facts.edition) {
-        (Some(stand_in), _) => format!("stand-in: {stand_in}"),
-        (None, Some(edition)) => format!("{edition} edition"),
+        (Some(_), _) => "air-gap build, a stand-in".to_owned(),
+        (None, Some(edition)) => format!("air-gap build, {edition}"),
         (None, None) if member.facts.version.is_some() => "air-gap build".to_owned(),
         (None, None) => "upstream".to_owned(),
     }

@@ -11,7 +11,7 @@ use anyhow::Context;
 use suho_stack::{
     deployment::{Deployment, Files, Service, Variables},
     engines::{self, Endpoint},
-    proof::{self, Report},
+    proof::{self, Report, Verdict},
     stack::{
         StackState,
         images::{AIRGAP_FILE, COMPOSE_FILE},
@@ -129,7 +129,7 @@ fn on_host(service: &Service) -> Endpoint {
     Endpoint::published(service, if address == "0.0.0.0" { LOOPBACK } else { address }, ports)
 }
 
-/// One line per engine and check, with the reason of all that is not fine.
+/// One line per engine and check.
 pub fn print(report: &Report) {
     let rows: Vec<_> = report
         .rows
@@ -138,11 +138,21 @@ pub fn print(report: &Report) {
             [
                 output::short(&row.service).to_owned(),
                 row.check.to_string(),
-                row.verdict.to_string(),
                 output::seconds(row.took),
+                verdict(&row.verdict),
             ]
         })
         .collect();
     println!();
-    output::table(["ENGINE", "CHECK", "VERDICT", "TOOK"], &rows);
+    output::table(["ENGINE", "CHECK", "TOOK", "VERDICT"], &rows);
+}
+
+/// What is not fine is told in full.
+fn verdict(verdict: &Verdict) -> String {
+    let words = verdict.to_string();
+    if matches!(verdict, Verdict::Failed { .. }) {
+        words
+    } else {
+        output::brief(&words)
+    }
 }

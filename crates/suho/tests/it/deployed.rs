@@ -20,9 +20,17 @@ struct Deployed {
 
 impl Deployed {
     fn up() -> Self {
-        let deployed = Self { directory: tempfile::tempdir().unwrap(), project: unique("deployed") };
+        let deployed = Self {
+            directory: tempfile::tempdir().unwrap(),
+            project: unique("deployed"),
+        };
         copy(&root().join("compose"), deployed.path());
-        run(Command::new("bash").arg(root().join("scripts/env.sh")).arg(deployed.path()), 0);
+        run(
+            Command::new("bash")
+                .arg(root().join("scripts/env.sh"))
+                .arg(deployed.path()),
+            0,
+        );
         deployed.take_own_names_and_ports();
         deployed.compose(&["up", "--detach", "--wait", "--wait-timeout", "240"]);
         deployed
@@ -38,7 +46,11 @@ impl Deployed {
         let environment = self.path().join(".env");
         let mut text = fs::read_to_string(&environment).unwrap();
         for name in Deployment::port_variables(&files, &COMPOSE_FILES[..2]).unwrap() {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
             writeln!(text, "{name}={port}").unwrap();
         }
         fs::write(&environment, text).unwrap();
@@ -55,7 +67,9 @@ impl Deployed {
 
     fn compose(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("docker");
-        command.current_dir(self.path()).args(["compose", "--project-name", &self.project]);
+        command
+            .current_dir(self.path())
+            .args(["compose", "--project-name", &self.project]);
         for file in COMPOSE_FILES {
             command.args(["--file", file]);
         }
@@ -78,7 +92,9 @@ impl Deployed {
 impl Drop for Deployed {
     fn drop(&mut self) {
         let mut command = Command::new("docker");
-        command.current_dir(self.path()).args(["compose", "--project-name", &self.project]);
+        command
+            .current_dir(self.path())
+            .args(["compose", "--project-name", &self.project]);
         for file in COMPOSE_FILES {
             command.args(["--file", file]);
         }
@@ -102,24 +118,46 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
         .args(["run", "--rm", "--network", &deployed.project])
         .args(["--volume", &format!("{}:/suho:ro", env!("CARGO_BIN_EXE_suho"))])
         .args(["--volume", &format!("{}:/compose:ro", deployed.path().display())])
-        .args(["suho-airgap/base:trixie", "/suho", "verify", "--target", "compose-airgap", "--network", "--json"])
+        .args([
+            "suho-airgap/base:trixie",
+            "/suho",
+            "verify",
+            "--target",
+            "compose-airgap",
+            "--network",
+            "--json",
+        ])
         .args(["--directory", "/compose"]);
     let from_network = Deployed::verdicts(from_network);
 
     println!("from the host: {from_host:#?}\nfrom the network: {from_network:#?}");
     assert_eq!(from_host.len(), from_network.len());
     // Not published, so it can be asked from the network alone.
-    assert!(from_host.iter().any(|(service, _, verdict)| service == "suho-zookeeper" && verdict.contains("not_askable")));
-    assert!(from_network.iter().all(|(_, _, verdict)| !verdict.contains("not_askable")));
+    assert!(
+        from_host
+            .iter()
+            .any(|(service, _, verdict)| service == "suho-zookeeper" && verdict.contains("not_askable"))
+    );
+    assert!(
+        from_network
+            .iter()
+            .all(|(_, _, verdict)| !verdict.contains("not_askable"))
+    );
     for rows in [&from_host, &from_network] {
-        assert!(rows.iter().any(|(service, _, verdict)| service == "suho-arangodb" && verdict.contains("not_offered")));
+        assert!(
+            rows.iter()
+                .any(|(service, _, verdict)| service == "suho-arangodb" && verdict.contains("not_offered"))
+        );
     }
 
     // The one-shots have created what is declared, and creating it again changes nothing.
     let streams = stdout(&deployed.compose(&["run", "--rm", "--no-deps", "suho-nats-streams"]));
     let topics = stdout(&deployed.compose(&["run", "--rm", "--no-deps", "suho-kafka-topics"]));
     println!("{streams}\n{topics}");
-    assert!(!streams.contains("created") && !topics.contains("created"), "{streams}\n{topics}");
+    assert!(
+        !streams.contains("created") && !topics.contains("created"),
+        "{streams}\n{topics}"
+    );
 }
 
 #[test]

@@ -46,6 +46,9 @@ fn every_command_that_the_readme_shows_exists() {
         assert!(help.contains(&format!("  {command} ")), "README shows `suho {command}`");
     }
     for target in words_after("make ") {
-        assert!(makefile.contains(&format!("\n{target}:")), "README shows `make {target}`");
+        assert!(
+            makefile.contains(&format!("\n{target}:")),
+            "README shows `make {target}`"
+        );
     }
 }

@@ -16,7 +16,11 @@ fn up_until(name: &str, words: &str) -> Child {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    lines.by_ref().map_while(Result::ok).find(|line| line.contains(words)).unwrap();
+    lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|line| line.contains(words))
+        .unwrap();
     // Somebody has to read on, or the progress would fill the pipe.
     std::thread::spawn(move || lines.for_each(drop));
     child

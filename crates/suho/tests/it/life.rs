@@ -10,9 +10,19 @@ fn a_stack_lives_from_up_to_down() {
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("start.json");
 
-    let up = run(suho().args(["up", "nats", "kafka", "--name", &name, "--json", "--timeline"]).arg(&trace), 0);
+    let up = run(
+        suho()
+            .args(["up", "nats", "kafka", "--name", &name, "--json", "--timeline"])
+            .arg(&trace),
+        0,
+    );
     let up: Value = serde_json::from_slice(&up.stdout).unwrap();
-    let services: Vec<_> = up["members"].as_array().unwrap().iter().map(|member| &member["service"]).collect();
+    let services: Vec<_> = up["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| &member["service"])
+        .collect();
     assert_eq!(services, ["suho-kafka", "suho-nats-server", "suho-zookeeper"]);
     let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().len() >= 9);
@@ -24,7 +34,11 @@ fn a_stack_lives_from_up_to_down() {
     assert!(String::from_utf8_lossy(&other.stderr).contains("suho-postgresql was not asked for"));
 
     let listed = stdout(&run(suho().arg("ps"), 0));
-    assert_eq!(listed.lines().filter(|line| line.starts_with(&name)).count(), 3, "{listed}");
+    assert_eq!(
+        listed.lines().filter(|line| line.starts_with(&name)).count(),
+        3,
+        "{listed}"
+    );
 
     let log = stdout(&run(suho().args(["logs", "nats", "--name", &name]), 0));
     assert!(log.contains("Server is ready"), "{log}");
@@ -38,7 +52,11 @@ fn a_stack_lives_from_up_to_down() {
 
     // Endpoints travel as a file, too.
     let endpoints = directory.path().join("endpoints.json");
-    fs::write(&endpoints, run(suho().args(["env", "--json", "--name", &name]), 0).stdout).unwrap();
+    fs::write(
+        &endpoints,
+        run(suho().args(["env", "--json", "--name", &name]), 0).stdout,
+    )
+    .unwrap();
     run(suho().args(["verify", "--endpoints"]).arg(&endpoints), 0);
 
     run(suho().args(["down", &name]), 0);
@@ -63,7 +81,12 @@ fn an_engine_that_fails_exits_with_1_and_leaves_nothing() {
     copy(&crate::root().join("compose"), directory.path());
     fs::write(directory.path().join("nats-server.conf"), "max_paylod: 1MB\n").unwrap();
 
-    let up = run(suho().args(["up", "nats", "--name", &name, "--directory"]).arg(directory.path()), 1);
+    let up = run(
+        suho()
+            .args(["up", "nats", "--name", &name, "--directory"])
+            .arg(directory.path()),
+        1,
+    );
 
     assert!(String::from_utf8_lossy(&up.stderr).contains("max_paylod"));
     assert_eq!(left_behind(&name), "");

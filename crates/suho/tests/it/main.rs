@@ -6,7 +6,11 @@
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
 //! - [`documents`]: the README tells what is true.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it expects by panicking"
+)]
 
 mod deployed;
 mod documents;
@@ -21,7 +25,10 @@ use std::{
 
 /// The root of the repository.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// `suho`, with its state in a directory of this test run.
@@ -55,7 +62,12 @@ fn left_behind(stack: &str) -> String {
     let filter = format!("label=suho.stack={stack}");
     [vec!["ps", "--all"], vec!["network", "ls"], vec!["volume", "ls"]]
         .into_iter()
-        .map(|list| stdout(&run(Command::new("docker").args(list).args(["--quiet", "--filter", &filter]), 0)))
+        .map(|list| {
+            stdout(&run(
+                Command::new("docker").args(list).args(["--quiet", "--filter", &filter]),
+                0,
+            ))
+        })
         .collect()
 }
 

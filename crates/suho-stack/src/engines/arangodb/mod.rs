@@ -1,4 +1,4 @@
-//! ArangoDB over its HTTP interface.
+//! `ArangoDB` over its HTTP interface.
 //!
 //! # Layout
 //! - [`client`]: the address and the password.
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::asking::{Stranger, both_refused, until_answered};
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 
-/// ArangoDB.
+/// `ArangoDB`.
 #[derive(Debug)]
 pub struct Arangodb;
 

@@ -1,4 +1,4 @@
-//! Against a server that gives the answers of ArangoDB's documentation: they are its recorded shapes, not ArangoDB.
+//! Against a server that gives the answers of `ArangoDB`'s documentation: they are its recorded shapes, not `ArangoDB`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

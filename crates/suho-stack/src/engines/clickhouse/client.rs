@@ -1,4 +1,4 @@
-//! The official client, and what ClickHouse says to those it does not know.
+//! The official client, and what `ClickHouse` says to those it does not know.
 
 use clickhouse::Client;
 use clickhouse::error::Error;

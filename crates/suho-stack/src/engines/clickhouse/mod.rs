@@ -1,8 +1,8 @@
-//! ClickHouse over its HTTP interface.
+//! `ClickHouse` over its HTTP interface.
 //!
 //! # Layout
 //! - [`client`]: the official client as the service user, and the code of an exception.
-//! - [`round_trip`]: a MergeTree table in the database `scratch`.
+//! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
 
 mod client;
 mod round_trip;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::asking::{Stranger, both_refused, until_answered};
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 
-/// ClickHouse.
+/// `ClickHouse`.
 #[derive(Debug)]
 pub struct Clickhouse;
 
@@ -48,7 +48,7 @@ impl Engine for Clickhouse {
 /// The table is asked rather than `/ping`, which any server answers, also that of the initialisation.
 async fn read_marker(endpoint: &Endpoint) -> Result<String, EngineError> {
     let (version, markers): (String, u64) = client::connect(endpoint)?
-        .query("SELECT version(), (SELECT count() FROM infra.init_done)")
+        .query("SELECT version(), count() FROM infra.init_done")
         .fetch_one()
         .await
         .map_err(endpoint.failed("read the marker of the initialisation"))?;

@@ -1,4 +1,4 @@
-//! A MergeTree table of one row, written and read as a typed row.
+//! A `MergeTree` table of one row, written and read as a typed row.
 
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};

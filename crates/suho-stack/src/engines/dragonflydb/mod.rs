@@ -1,4 +1,4 @@
-//! DragonflyDB, spoken to in the Redis protocol.
+//! `DragonflyDB`, spoken to in the Redis protocol.
 //!
 //! # Layout
 //! - [`client`]: a connection that is logged in, and the code of a refusal.
@@ -16,7 +16,7 @@ use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 /// How long a scratch key lives if nobody removes it, in seconds.
 const SCRATCH_LIFE: u64 = 60;
 
-/// DragonflyDB.
+/// `DragonflyDB`.
 #[derive(Debug)]
 pub struct Dragonflydb;
 
@@ -70,8 +70,8 @@ async fn write_and_read(endpoint: &Endpoint, connection: &mut MultiplexedConnect
         endpoint.expect(&reading, Some(&value), found.as_ref())
     };
     let removal = async {
-        let removed = remover.del(&name).await;
-        removed.map(drop).map_err(endpoint.failed(format!("delete {name}")))
+        let gone = remover.del(&name).await;
+        gone.map(drop).map_err(endpoint.failed(format!("delete {name}")))
     };
     and_remove(endpoint, check, removal).await?;
     Ok(format!("set {name} and got it back"))

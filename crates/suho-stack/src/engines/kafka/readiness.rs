@@ -6,6 +6,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataBroker;
 use tokio::sync::OnceCell;
 
 use super::super::scratch::Scratch;
@@ -63,7 +64,7 @@ fn first_broker(consumer: &BaseConsumer<Words>) -> KafkaResult<i32> {
     let mut brokers = metadata.brokers().iter();
     brokers
         .find(|broker| !broker.host().is_empty() && broker.port() > 0)
-        .map(|broker| broker.id())
+        .map(MetadataBroker::id)
         .ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerNotAvailable))
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn run(endpoint: &Endpoint) -> Result<String, EngineError> {
 
 async fn check(endpoint: &Endpoint, clients: &Clients, scratch: &Scratch) -> Result<(), EngineError> {
     let Scratch { name, value } = scratch;
-    topics::create(&clients.admin, &topics::single(name))
+    topics::create(&clients.admin, name)
         .await
         .map_err(endpoint.failed(format!("create the topic {name}")))?;
     produce(&clients.producer, scratch)

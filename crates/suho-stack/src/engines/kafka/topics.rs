@@ -14,13 +14,20 @@ const OPERATION_LIMIT: Duration = Duration::from_secs(5);
 /// The broker's default.
 const REPLICATION: TopicReplication<'static> = TopicReplication::Fixed(-1);
 
-/// Creates the declared topics that are missing.
+/// Creates the declared topics that are missing, all in one request.
 pub(super) async fn declare(endpoint: &Endpoint, topics: &[TopicDeclaration]) -> Result<(), EngineError> {
-    let admin = Blocking::new(endpoint, &client::known(endpoint)?)?;
-    for topic in topics {
-        match create(&admin, &declared(topic)).await {
-            Ok(()) | Err(KafkaError::AdminOp(RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err(error) => return Err(endpoint.failed(format!("create the topic {}", topic.name))(error)),
+    const ACTION: &str = "create the declared topics";
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let admin: Blocking<AdminClient<Words>> = Blocking::new(endpoint, &client::known(endpoint)?)?;
+    let topics: Vec<_> = topics.iter().map(declared).collect();
+    let admin = admin.client().map_err(endpoint.failed(ACTION))?;
+    let outcomes = admin.create_topics(&topics, &operation()).await;
+    for outcome in outcomes.map_err(endpoint.failed(ACTION))? {
+        match outcome {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(endpoint.failed(format!("create the topic {topic}"))(code)),
         }
     }
     Ok(())
@@ -35,14 +42,10 @@ fn declared(topic: &TopicDeclaration) -> NewTopic<'_> {
     )
 }
 
-/// A topic of one partition.
-pub(super) fn single(name: &str) -> NewTopic<'_> {
-    NewTopic::new(name, 1, REPLICATION)
-}
-
-/// Returns when the topic is there.
-pub(super) async fn create(admin: &Blocking<AdminClient<Words>>, topic: &NewTopic<'_>) -> KafkaResult<()> {
-    of_topics(admin.client()?.create_topics([topic], &operation()).await?)
+/// A topic of one partition. Returns when it is there.
+pub(super) async fn create(admin: &Blocking<AdminClient<Words>>, name: &str) -> KafkaResult<()> {
+    let topic = NewTopic::new(name, 1, REPLICATION);
+    of_topics(admin.client()?.create_topics([&topic], &operation()).await?)
 }
 
 /// A topic that was never made is gone as well.

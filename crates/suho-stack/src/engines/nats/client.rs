@@ -1,4 +1,4 @@
-//! A connection as the service user, and its JetStream.
+//! A connection as the service user, and its `JetStream`.
 
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectError, ConnectOptions};
@@ -17,7 +17,7 @@ pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
     Ok(format!("nats://{USER}:{password}@{}", endpoint.address(PORT)?))
 }
 
-/// The JetStream of the service user's account.
+/// The `JetStream` of the service user's account.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Context, EngineError> {
     let options = ConnectOptions::with_user_and_password(USER.to_owned(), endpoint.credential(PASSWORD)?.to_owned());
     let client = open(endpoint, options).await?.map_err(endpoint.failed("connect"))?;
@@ -39,5 +39,6 @@ pub(super) async fn connect_unknown(
 /// One attempt: the client's retries at the first connection would hide why it is refused.
 async fn open(endpoint: &Endpoint, options: ConnectOptions) -> Result<Result<Client, ConnectError>, EngineError> {
     let address = endpoint.address(PORT)?;
-    Ok(options.name("suho-stack").connect(address).await)
+    // Boxed: the client's future is larger than all that contains it.
+    Ok(Box::pin(options.name("suho-stack").connect(address)).await)
 }

@@ -1,13 +1,15 @@
-//! NATS with JetStream.
+//! NATS with `JetStream`.
 //!
 //! # Layout
-//! - [`client`]: a connection that fails at once rather than retry, and its JetStream.
+//! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
 //! - [`round_trip`]: a stream in memory with one message.
 //! - [`streams`]: the declared streams.
 
 mod client;
 mod round_trip;
 mod streams;
+
+use std::error::Error;
 
 use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
@@ -16,7 +18,7 @@ use super::asking::{Stranger, both_refused, until_answered};
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 use crate::deployment::Declarations;
 
-/// NATS with JetStream.
+/// NATS with `JetStream`.
 #[derive(Debug)]
 pub struct Nats;
 
@@ -51,7 +53,7 @@ impl Engine for Nats {
     }
 }
 
-/// The version, once the account's JetStream answers: `/healthz` says ok also where JetStream is off.
+/// The version, once the account's `JetStream` answers: `/healthz` says ok also where `JetStream` is off.
 async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     let jetstream = client::connect(endpoint).await?;
     jetstream
@@ -65,10 +67,9 @@ async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, Engine
     let Err(error) = client::connect_unknown(endpoint, stranger).await? else {
         return Err(stranger.was_let_in(endpoint));
     };
-    if error.kind() == ConnectErrorKind::AuthorizationViolation {
-        Ok(error.to_string())
-    } else {
-        Err(endpoint.failed(stranger.action())(error))
+    match (error.kind(), error.source()) {
+        (ConnectErrorKind::AuthorizationViolation, Some(words)) => Ok(words.to_string()),
+        _ => Err(endpoint.failed(stranger.action())(error)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! ZooKeeper, where Kafka keeps its metadata.
+//! `ZooKeeper`, where Kafka keeps its metadata.
 //!
 //! # Layout
 //! - [`client`]: a session, and the answer to the word `srvr`.
@@ -12,7 +12,7 @@ use super::asking::{and_remove, until_answered};
 use super::scratch::Scratch;
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 
-/// ZooKeeper.
+/// `ZooKeeper`.
 #[derive(Debug)]
 pub struct Zookeeper;
 

@@ -125,20 +125,31 @@ impl Endpoint {
         }
     }
 
-    /// Compares what the engine gave for `action` with what it owed.
-    pub(super) fn expect<T>(&self, action: &str, expected: T, found: T) -> Result<(), EngineError>
-    where
-        T: PartialEq + Debug,
-    {
-        if found == expected {
-            return Ok(());
-        }
-        Err(EngineError::Unexpected {
+    /// The error for an engine that answered `action` with `found`.
+    pub(super) fn unexpected(
+        &self,
+        action: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> EngineError {
+        EngineError::Unexpected {
             service: self.service.clone(),
             action: action.to_owned(),
-            expected: format!("{expected:?}"),
-            found: format!("{found:?}"),
-        })
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// Compares what the engine gave for `action` with what it owed.
+    pub(super) fn expect<T>(&self, action: &str, expected: &T, found: &T) -> Result<(), EngineError>
+    where
+        T: PartialEq + Debug + ?Sized,
+    {
+        if found == expected {
+            Ok(())
+        } else {
+            Err(self.unexpected(action, format!("{expected:?}"), format!("{found:?}")))
+        }
     }
 }
 

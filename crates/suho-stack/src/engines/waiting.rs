@@ -18,8 +18,8 @@ impl Waiting {
     }
 
     /// The engine refused, or could not be asked, because of `reason`.
-    pub fn because(&self, reason: impl ToString) {
-        self.last.send_replace(reason.to_string());
+    pub fn because(&self, reason: impl Into<String>) {
+        self.last.send_replace(reason.into());
     }
 
     /// The last reason.

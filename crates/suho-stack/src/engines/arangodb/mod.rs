@@ -56,9 +56,10 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
         .await?;
     endpoint.expect("run a query", &json!([1]), &answer["result"])?;
     let answer = caller.send(Method::GET, "/_api/version", "read the version").await?;
-    let version = answer["version"].as_str().unwrap_or_default();
-    endpoint.expect("name a version", true, !version.is_empty())?;
-    Ok(version.to_owned())
+    match answer["version"].as_str() {
+        Some(version) => Ok(version.to_owned()),
+        None => Err(endpoint.unexpected("read the version", "a version", answer.to_string())),
+    }
 }
 
 async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {

@@ -52,7 +52,9 @@ async fn read_marker(endpoint: &Endpoint) -> Result<String, EngineError> {
         .fetch_one()
         .await
         .map_err(endpoint.failed("read the marker of the initialisation"))?;
-    endpoint.expect("finish the initialisation", true, markers > 0)?;
+    if markers == 0 {
+        return Err(endpoint.unexpected("finish the initialisation", "a row in infra.init_done", "none"));
+    }
     Ok(version)
 }
 

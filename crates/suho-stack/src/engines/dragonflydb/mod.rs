@@ -67,7 +67,7 @@ async fn write_and_read(endpoint: &Endpoint, connection: &mut MultiplexedConnect
             .map_err(endpoint.failed(format!("set {name}")))?;
         let reading = format!("get {name}");
         let found = connection.get(&name).await.map_err(endpoint.failed(&reading))?;
-        endpoint.expect(&reading, Some(&value), found.as_ref())
+        endpoint.expect(&reading, &Some(value), &found)
     };
     let removal = async {
         let gone = remover.del(&name).await;
@@ -102,12 +102,7 @@ impl Endpoint {
         known
             .iter()
             .find_map(|(field, name)| Some(format!("{name} {}", named(field)?.trim_start_matches("df-").trim())))
-            .ok_or_else(|| EngineError::Unexpected {
-                service: self.service.clone(),
-                action: "read the version".to_owned(),
-                expected: "the version of Dragonfly or Valkey".to_owned(),
-                found: format!("{info:?}"),
-            })
+            .ok_or_else(|| self.unexpected("read the version", "that of Dragonfly or Valkey", info))
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn run(endpoint: &Endpoint) -> Result<String, EngineError> {
     let scratch = Scratch::new();
     and_remove(
         endpoint,
-        check(endpoint, &jetstream, &scratch),
+        Box::pin(check(endpoint, &jetstream, &scratch)),
         delete_stream(endpoint, &jetstream, &scratch.name),
     )
     .await?;
@@ -63,10 +63,10 @@ async fn check(endpoint: &Endpoint, jetstream: &Context, scratch: &Scratch) -> R
         .await
         .map_err(endpoint.failed(&fetching))?;
     let Some(message) = batch.next().await else {
-        return endpoint.expect(&fetching, "a message", "none");
+        return Err(endpoint.unexpected(&fetching, "a message", "none"));
     };
     let message = message.map_err(endpoint.failed(&fetching))?;
-    endpoint.expect(&fetching, value.as_bytes(), &message.payload)?;
+    endpoint.expect(&fetching, value.as_bytes(), &message.payload[..])?;
     message
         .ack()
         .await

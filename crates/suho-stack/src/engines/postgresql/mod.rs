@@ -1,4 +1,4 @@
-//! `TimescaleDB`: PostgreSQL with hypertables.
+//! `TimescaleDB`: `PostgreSQL` with hypertables.
 //!
 //! # Layout
 //! - [`client`]: one session as the service user.
@@ -16,7 +16,7 @@ use super::asking::{Stranger, both_refused, until_answered};
 use super::scratch::wrong_password;
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 
-/// PostgreSQL with the `TimescaleDB` extension.
+/// `PostgreSQL` with the `TimescaleDB` extension.
 #[derive(Debug)]
 pub struct Postgresql;
 

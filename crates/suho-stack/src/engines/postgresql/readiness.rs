@@ -20,10 +20,7 @@ pub(super) async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
         .await
         .map_err(endpoint.failed(ACTION))?;
     let answer = Answer::read(&row).map_err(endpoint.failed(ACTION))?;
-    endpoint.expect("leave recovery", false, answer.recovering)?;
-    endpoint.expect("have the extension timescaledb", true, answer.timescaledb.is_some())?;
-    endpoint.expect("finish the initialisation", true, answer.markers > 0)?;
-    Ok(answer.version())
+    answer.version(endpoint)
 }
 
 struct Answer {
@@ -44,26 +41,52 @@ impl Answer {
     }
 
     /// `17.12, TimescaleDB 2.19.3`: without the packager's addition in brackets.
-    fn version(&self) -> String {
+    fn version(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
+        const ACTION: &str = "finish the initialisation";
+        if self.recovering {
+            return Err(endpoint.unexpected(ACTION, "a server that takes writes", "one in recovery"));
+        }
+        if self.markers == 0 {
+            return Err(endpoint.unexpected(ACTION, "a row in infra.init_done", "none"));
+        }
+        let Some(timescaledb) = &self.timescaledb else {
+            return Err(endpoint.unexpected(ACTION, "the extension timescaledb", "none"));
+        };
         let server = self.server.split_whitespace().next().unwrap_or_default();
-        let timescaledb = self.timescaledb.as_deref().unwrap_or_default();
-        format!("{server}, TimescaleDB {timescaledb}")
+        Ok(format!("{server}, TimescaleDB {timescaledb}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
+    use super::super::super::endpoint::tests::local;
     use super::*;
 
-    #[test]
-    fn the_version_names_server_and_extension_without_the_packager() {
-        let answer = Answer {
+    fn ready() -> Answer {
+        Answer {
             server: "17.12 (Debian 17.12-1)".into(),
             recovering: false,
             timescaledb: Some("2.19.3".into()),
             markers: 1,
-        };
+        }
+    }
 
-        assert_eq!(answer.version(), "17.12, TimescaleDB 2.19.3");
+    #[test]
+    fn the_version_names_server_and_extension_without_the_packager() {
+        let version = ready().version(&local("suho-postgresql", &[], &[]));
+
+        assert_eq!(version.ok().as_deref(), Some("17.12, TimescaleDB 2.19.3"));
+    }
+
+    #[rstest]
+    #[case(Answer { recovering: true, ..ready() }, "in recovery")]
+    #[case(Answer { timescaledb: None, ..ready() }, "the extension timescaledb")]
+    #[case(Answer { markers: 0, ..ready() }, "infra.init_done")]
+    fn a_server_that_lacks_something_is_not_ready_and_says_what(#[case] answer: Answer, #[case] lacking: &str) {
+        let outcome = answer.version(&local("suho-postgresql", &[], &[]));
+
+        assert!(outcome.is_err_and(|error| error.to_string().contains(lacking)));
     }
 }

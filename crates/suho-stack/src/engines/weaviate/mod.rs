@@ -48,10 +48,11 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     let caller = client::connect(endpoint)?;
     caller.send(Method::GET, "/v1/.well-known/ready", "be ready").await?;
     caller.send(Method::GET, "/v1/schema", "read the schema").await?;
-    let meta = caller.send(Method::GET, "/v1/meta", "read the version").await?;
-    let version = meta["version"].as_str().unwrap_or_default();
-    endpoint.expect("name a version", true, !version.is_empty())?;
-    Ok(version.to_owned())
+    let answer = caller.send(Method::GET, "/v1/meta", "read the version").await?;
+    match answer["version"].as_str() {
+        Some(version) => Ok(version.to_owned()),
+        None => Err(endpoint.unexpected("read the version", "a version", answer.to_string())),
+    }
 }
 
 async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {

@@ -76,8 +76,8 @@ async fn check(caller: &Caller<'_>, probe: &Probe) -> Result<(), EngineError> {
     let found = caller.send(Method::GET, &path, &getting).await?;
     caller.endpoint.expect(
         &getting,
-        (Some(value.as_str()), vector.to_vec()),
-        (found["properties"]["value"].as_str(), numbers(&found["vector"])),
+        &(Some(value.as_str()), vector.to_vec()),
+        &(found["properties"]["value"].as_str(), numbers(&found["vector"])),
     )
 }
 

@@ -79,7 +79,7 @@ pub struct Up {
     /// How many seconds each engine may take until it serves
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub timeout: Duration,
-    /// Write the start as a trace for chrome://tracing or ui.perfetto.dev
+    /// Write the start as a trace for the viewers of Chrome and Perfetto
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, time::Duration};
 
-use suho_stack::stack::Progress;
+use suho_stack::{engines, stack::Progress};
 
 /// The width of an engine's name in a progress line.
 const NAME_WIDTH: usize = 14;
@@ -11,7 +11,7 @@ const NAME_WIDTH: usize = 14;
 pub fn tell(progress: Progress) {
     match progress {
         Progress::Image { service, image, origin } => {
-            line(&service, format_args!("{origin}: {}", without_digest(&image)))
+            line(&service, format_args!("{origin}: {}", without_digest(&image)));
         }
         Progress::Absent { service, reason } => line(&service, format_args!("absent: {}", brief(&reason))),
         Progress::Pulling { image, elapsed } => {
@@ -58,9 +58,9 @@ pub fn brief(reason: &str) -> String {
     }
 }
 
-/// `suho-kafka` is `kafka` to a reader.
+/// The engine's name: `suho-kafka` is `kafka` to a reader.
 pub fn short(service: &str) -> &str {
-    service.trim_start_matches("suho-")
+    engines::by_service(service).map_or_else(|| service.trim_start_matches("suho-"), |engine| engine.name())
 }
 
 /// Tag and repository; the digest is for machines.

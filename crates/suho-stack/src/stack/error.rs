@@ -10,34 +10,33 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// The files of the deployment cannot be read.
-    #[error("failed to {}", in_full(.0))]
-    Deployment(DeploymentError),
+    #[error("failed to {}", in_full(&**.0))]
+    Deployment(Box<DeploymentError>),
     /// The Docker engine refused, or does not answer.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// An engine refused what the deployment declares for it.
-    #[error("{service} serves, but the declarations of the deployment were not met: failed to {}", in_full(.error))]
+    #[error("{service} serves, but the declarations of the deployment were not met: failed to {}", in_full(&**.error))]
     Declare {
         /// The compose service.
         service: String,
         /// What was tried, and its answer.
-        error: EngineError,
+        error: Box<EngineError>,
     },
     /// A container ended before its engine served.
-    #[error("{service} died at start ({}); its last lines:\n{log}", describe(state.as_ref()))]
+    #[error("{service} died at start ({}); its last lines:\n{}", last.state_in_words(), last.log)]
     Died {
         /// The compose service.
         service: String,
-        /// Exit code and whether it ran out of memory; `None` where the container is gone.
-        state: Option<ContainerState>,
-        /// The last lines of its log.
-        log: String,
+        /// What became of its container.
+        last: Box<LastWords>,
     },
     /// An engine did not serve in time.
     #[error(
-        "{service} was not ready after {} s ({}): {reason}; give it longer with a larger timeout, or read its last lines:\n{log}",
+        "{service} was not ready after {} s ({}): {reason}; give it longer with a larger timeout, or read its last lines:\n{}",
         after.as_secs(),
-        describe(state.as_ref())
+        last.state_in_words(),
+        last.log
     )]
     TimedOut {
         /// The compose service.
@@ -47,9 +46,7 @@ pub enum StackError {
         /// What the engine said last.
         reason: String,
         /// How its container fares.
-        state: Option<ContainerState>,
-        /// The last lines of its log.
-        log: String,
+        last: Box<LastWords>,
     },
     /// An engine was asked for that the deployment does not have.
     #[error("there is no engine `{name}`; the engines are {known}")]
@@ -112,18 +109,29 @@ pub enum StackError {
 
 impl From<DeploymentError> for StackError {
     fn from(error: DeploymentError) -> Self {
-        Self::Deployment(error)
+        Self::Deployment(Box::new(error))
     }
 }
 
-fn describe(state: Option<&ContainerState>) -> String {
-    let Some(state) = state else {
-        return "its container is gone".to_owned();
-    };
-    let exit = state
-        .exit_code
-        .map(|code| format!(", exit code {code}"))
-        .unwrap_or_default();
-    let memory = if state.out_of_memory { ", out of memory" } else { "" };
-    format!("{}{exit}{memory}", state.status)
+/// What an engine that failed leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastWords {
+    /// Exit code and whether it ran out of memory; `None` where the container is gone.
+    pub state: Option<ContainerState>,
+    /// The last lines of its log.
+    pub log: String,
+}
+
+impl LastWords {
+    fn state_in_words(&self) -> String {
+        let Some(state) = &self.state else {
+            return "its container is gone".to_owned();
+        };
+        let exit = state
+            .exit_code
+            .map(|code| format!(", exit code {code}"))
+            .unwrap_or_default();
+        let memory = if state.out_of_memory { ", out of memory" } else { "" };
+        format!("{}{exit}{memory}", state.status)
+    }
 }

@@ -182,12 +182,11 @@ pub async fn build(
     progress: impl Fn(crate::runtime::BuildProgress) + Send,
 ) -> Result<Duration, StackError> {
     let written;
-    let directory = match directory {
-        Some(directory) => directory,
-        None => {
-            written = WrittenFiles::write(files)?;
-            &written.directory
-        }
+    let directory = if let Some(directory) = directory {
+        directory
+    } else {
+        written = WrittenFiles::write(files)?;
+        &written.directory
     };
     let build = ImageBuild {
         directory,

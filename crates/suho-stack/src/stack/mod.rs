@@ -26,7 +26,7 @@ mod start;
 use std::collections::BTreeMap;
 
 pub use builder::StackBuilder;
-pub use error::StackError;
+pub use error::{LastWords, StackError};
 pub use images::ImageSource;
 pub use ports::Ports;
 pub use progress::Progress;

@@ -7,7 +7,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{Member, Progress, StackError, Timeline};
+use super::{LastWords, Member, Progress, StackError, Timeline};
 use crate::{
     deployment::{Declarations, Files, Service},
     engines::{Endpoint, Engine, Waiting},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many lines of a dead engine's log its error shows.
-const SHOWN_LINES: usize = 15;
+const SHOWN_LINES: usize = 20;
 /// Between two words about an engine that is not ready.
 const TELL_EVERY: Duration = Duration::from_secs(3);
 
@@ -73,7 +73,7 @@ impl Start<'_> {
                 service,
                 || "the container to be launched".to_owned(),
                 self.timeline
-                    .measure(&service.name, "launch", launch.start(self.docker)),
+                    .measure(&service.name, "launch", Box::pin(launch.start(self.docker))),
             )
             .await?;
         (self.tell)(Progress::Launched {
@@ -90,7 +90,7 @@ impl Start<'_> {
             .await
             .map_err(|error| StackError::Declare {
                 service: service.name.clone(),
-                error,
+                error: Box::new(error),
             })?;
 
         let ready_after = self.timeline.elapsed();
@@ -125,15 +125,13 @@ impl Start<'_> {
             version = ready => Ok(version),
             () = container.died() => Err(StackError::Died {
                 service: service.name.clone(),
-                state: container.state().await?,
-                log: last_lines(container).await,
+                last: last_words(container).await?,
             }),
             () = sleep(self.timeout) => Err(StackError::TimedOut {
                 service: service.name.clone(),
                 after: self.timeout,
                 reason: waiting.reason(),
-                state: container.state().await?,
-                log: last_lines(container).await,
+                last: last_words(container).await?,
             }),
         }
     }
@@ -157,13 +155,15 @@ impl Start<'_> {
     }
 }
 
-/// What the engine said before it died; the error is worth having without it, too.
-async fn last_lines(container: &Container) -> String {
-    match container.last_lines(SHOWN_LINES).await {
+async fn last_words(container: &Container) -> Result<Box<LastWords>, StackError> {
+    let state = container.state().await?;
+    let log = match container.last_lines(SHOWN_LINES).await {
         Ok(lines) if lines.is_empty() => "(it said nothing)".to_owned(),
         Ok(lines) => lines.join("\n"),
+        // The error is worth having without it, too.
         Err(error) => format!("(its log cannot be read: {error})"),
-    }
+    };
+    Ok(Box::new(LastWords { state, log }))
 }
 
 impl fmt::Debug for Start<'_> {

@@ -56,23 +56,18 @@ async fn an_engine_that_dies_at_start_ends_it_with_its_own_words(
         .expect_err("the engine must refuse this configuration");
     let told_after = launched.lock().unwrap().expect("it was launched").elapsed();
 
-    let StackError::Died {
-        service: dead,
-        state,
-        log,
-    } = &error
-    else {
+    let StackError::Died { service: dead, last } = &error else {
         panic!("{service} did not die: {error}");
     };
     println!("{service}: told {told_after:?} after its launch: {error}");
     assert_eq!(dead, service);
     assert!(
-        state
+        last.state
             .as_ref()
             .is_some_and(|state| state.exit_code.is_some_and(|code| code != 0)),
-        "{state:?}"
+        "{last:?}"
     );
-    assert!(log.contains(words), "the log does not say {words}:\n{log}");
+    assert!(last.log.contains(words), "the log does not say {words}:\n{}", last.log);
     assert!(left_behind(&name).await.is_empty());
 }
 

@@ -127,7 +127,7 @@ impl Described {
         tokio::pin!(build);
         let took = loop {
             tokio::select! {
-                built = &mut build => break built?,
+                result = &mut build => break result?,
                 _ = words.tick() => tell_again(&steps, began.elapsed()),
             }
         };

@@ -53,9 +53,9 @@ async fn container(docker: &Docker, arguments: &Logs) -> anyhow::Result<String> 
     if of_stack.peek().is_none() {
         return Err(StackError::Unknown(arguments.name.clone()).into());
     }
-    let engine = output::short(&arguments.engine);
+    let engine = &arguments.engine;
     of_stack
-        .find(|container| output::short(&container.service) == engine)
+        .find(|container| [output::short(&container.service), &container.service].contains(&engine.as_str()))
         .map(|container| container.name)
         .with_context(|| {
             format!(

@@ -100,18 +100,15 @@ fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Asked> {
     let mut asked = Asked::default();
     for engine in engines::all() {
         let service = deployment.service(engine.service())?;
-        match &service.absent {
-            Some(reason) => {
-                asked.absent.insert(service.name.clone(), reason.clone());
-            }
-            None => {
-                let endpoint = if arguments.network {
-                    Endpoint::on_network(service)
-                } else {
-                    on_host(service)
-                };
-                asked.endpoints.insert(service.name.clone(), endpoint);
-            }
+        if let Some(reason) = &service.absent {
+            asked.absent.insert(service.name.clone(), reason.clone());
+        } else {
+            let endpoint = if arguments.network {
+                Endpoint::on_network(service)
+            } else {
+                on_host(service)
+            };
+            asked.endpoints.insert(service.name.clone(), endpoint);
         }
     }
     Ok(asked)

@@ -6,11 +6,7 @@
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
 //! - [`documents`]: the README tells what is true.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test says what it expects by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
 mod deployed;
 mod documents;

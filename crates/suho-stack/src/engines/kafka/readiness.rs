@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, GroupResult, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataBroker;
@@ -14,9 +13,9 @@ use super::super::{Endpoint, EngineError};
 use super::client::{self, Blocking, Words, listen};
 use super::topics::of_topics;
 
-/// For one question: librdkafka reconnects by itself meanwhile, many times.
-const QUESTION_LIMIT: Duration = Duration::from_millis(900);
-/// The group in whose name the coordinator is asked for; it has no members and no offsets.
+/// For one question. librdkafka reconnects many times meanwhile, and goes on with what was begun when it is asked again.
+const QUESTION_LIMIT: Duration = Duration::from_millis(400);
+/// The group in whose name the coordinator is asked; nobody is in it.
 const GROUP: &str = "suho-readiness";
 
 /// Two clients that are kept over all attempts: making one takes longer than a question to a broker that serves.
@@ -27,12 +26,10 @@ pub(super) struct Probe {
 
 impl Probe {
     fn new(endpoint: &Endpoint) -> Result<Self, EngineError> {
-        let mut config = client::known(endpoint)?;
-        let admin = Blocking::new(endpoint, &config)?;
-        config.set("group.id", GROUP);
+        let config = client::known(endpoint)?;
         Ok(Self {
             consumer: Blocking::new(endpoint, &config)?,
-            admin,
+            admin: Blocking::new(endpoint, &config)?,
         })
     }
 }
@@ -44,13 +41,10 @@ pub(super) async fn ask(endpoint: &Endpoint, probe: &OnceCell<Probe>) -> Result<
         Ok(broker) => broker,
         Err(error) => return Err(endpoint.failed("fetch the metadata")(reason(consumer, &error))),
     };
-    ask_controller(admin)
-        .await
-        .map_err(endpoint.failed("have the controller check a new topic"))?;
-    consumer
-        .call(ask_coordinator)
-        .await
-        .map_err(endpoint.failed("read the offsets of a group"))?;
+    let admin = admin.client().map_err(endpoint.failed("ask"))?;
+    let (controller, coordinator) = tokio::join!(ask_controller(admin), ask_coordinator(admin));
+    controller.map_err(endpoint.failed("have the controller check a new topic"))?;
+    coordinator.map_err(endpoint.failed("ask the coordinator for a group"))?;
     version(admin, broker)
         .await
         .map_err(endpoint.failed("read the version"))
@@ -75,31 +69,51 @@ fn reason(consumer: &Blocking<BaseConsumer<Words>>, error: &KafkaError) -> Strin
 }
 
 /// Only a controller checks a new topic; this one is not made.
-async fn ask_controller(admin: &Blocking<AdminClient<Words>>) -> KafkaResult<()> {
+async fn ask_controller(admin: &AdminClient<Words>) -> KafkaResult<()> {
     let name = Scratch::new().name;
     let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(-1));
-    let options = AdminOptions::new()
-        .request_timeout(Some(QUESTION_LIMIT))
-        .validate_only(true);
-    of_topics(admin.client()?.create_topics([&topic], &options).await?)
+    of_topics(admin.create_topics([&topic], &question().validate_only(true)).await?)
 }
 
-/// Makes the broker create its topic of offsets, for which the first group of the platform would wait otherwise.
-fn ask_coordinator(consumer: &BaseConsumer<Words>) -> KafkaResult<()> {
-    let mut offsets = TopicPartitionList::new();
-    offsets.add_partition(GROUP, 0);
-    consumer.committed_offsets(offsets, QUESTION_LIMIT).map(drop)
+/// Asks for the removal of a group that does not exist, which its coordinator alone can know.
+///
+/// The first question ever makes the broker create its topic of offsets, for which the platform's first group would wait
+/// otherwise. A consumer would ask as well, but no more than twice in a second.
+async fn ask_coordinator(admin: &AdminClient<Words>) -> KafkaResult<()> {
+    knows(admin.delete_groups(&[GROUP], &question()).await?)
 }
 
-async fn version(admin: &Blocking<AdminClient<Words>>, broker: i32) -> KafkaResult<String> {
-    let options = AdminOptions::new().request_timeout(Some(QUESTION_LIMIT));
+fn knows(outcomes: Vec<GroupResult>) -> KafkaResult<()> {
+    match outcomes.into_iter().find_map(Result::err) {
+        None | Some((_, RDKafkaErrorCode::GroupIdNotFound)) => Ok(()),
+        Some((_, code)) => Err(KafkaError::AdminOp(code)),
+    }
+}
+
+async fn version(admin: &AdminClient<Words>, broker: i32) -> KafkaResult<String> {
     let described = admin
-        .client()?
-        .describe_configs([&ResourceSpecifier::Broker(broker)], &options)
+        .describe_configs([&ResourceSpecifier::Broker(broker)], &question())
         .await?;
     let mut entries = described.into_iter().flatten().flat_map(|resource| resource.entries);
     entries
         .find(|entry| entry.name == "inter.broker.protocol.version")
         .and_then(|entry| entry.value)
         .ok_or(KafkaError::AdminOp(RDKafkaErrorCode::InvalidConfig))
+}
+
+fn question() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(QUESTION_LIMIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coordinator_that_knows_of_no_such_group_serves_and_one_that_loads_does_not() {
+        let answer = |code| vec![Err((GROUP.to_owned(), code))];
+
+        assert_eq!(knows(answer(RDKafkaErrorCode::GroupIdNotFound)), Ok(()));
+        assert!(knows(answer(RDKafkaErrorCode::CoordinatorLoadInProgress)).is_err());
+    }
 }

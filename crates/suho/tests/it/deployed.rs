@@ -1,9 +1,4 @@
-use std::{
-    fmt::Write,
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{fmt::Write, fs, path::Path, process::Command};
 
 use serde_json::Value;
 use suho_stack::deployment::{Deployment, Files, Variables};
@@ -32,7 +27,10 @@ impl Deployed {
             0,
         );
         deployed.take_own_names_and_ports();
-        deployed.compose(&["up", "--detach", "--wait", "--wait-timeout", "240"]);
+        run(
+            &mut deployed.compose(&["up", "--detach", "--wait", "--wait-timeout", "240"]),
+            0,
+        );
         deployed
     }
 
@@ -65,7 +63,7 @@ impl Deployed {
         fs::write(self.path().join("test.yml"), names).unwrap();
     }
 
-    fn compose(&self, arguments: &[&str]) -> Output {
+    fn compose(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command
             .current_dir(self.path())
@@ -73,7 +71,8 @@ impl Deployed {
         for file in COMPOSE_FILES {
             command.args(["--file", file]);
         }
-        run(command.args(arguments), 0)
+        command.args(arguments);
+        command
     }
 
     /// The engines and their verdicts, as `suho verify` sees them from where `command` runs it.
@@ -91,14 +90,7 @@ impl Deployed {
 
 impl Drop for Deployed {
     fn drop(&mut self) {
-        let mut command = Command::new("docker");
-        command
-            .current_dir(self.path())
-            .args(["compose", "--project-name", &self.project]);
-        for file in COMPOSE_FILES {
-            command.args(["--file", file]);
-        }
-        let down = command.args(["down", "--volumes", "--timeout", "5"]).output();
+        let down = self.compose(&["down", "--volumes", "--timeout", "5"]).output();
         println!("{:?}", down.map(|output| output.status));
     }
 }
@@ -151,8 +143,14 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
     }
 
     // The one-shots have created what is declared, and creating it again changes nothing.
-    let streams = stdout(&deployed.compose(&["run", "--rm", "--no-deps", "suho-nats-streams"]));
-    let topics = stdout(&deployed.compose(&["run", "--rm", "--no-deps", "suho-kafka-topics"]));
+    let streams = stdout(&run(
+        &mut deployed.compose(&["run", "--rm", "--no-deps", "suho-nats-streams"]),
+        0,
+    ));
+    let topics = stdout(&run(
+        &mut deployed.compose(&["run", "--rm", "--no-deps", "suho-kafka-topics"]),
+        0,
+    ));
     println!("{streams}\n{topics}");
     assert!(
         !streams.contains("created") && !topics.contains("created"),

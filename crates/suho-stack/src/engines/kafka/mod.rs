@@ -1,4 +1,4 @@
-//! Kafka, spoken to by librdkafka.
+//! Kafka, spoken to by librdkafka wherever it tells what the broker said.
 //!
 //! # Layout
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
@@ -6,12 +6,14 @@
 //! - [`round_trip`]: a topic with one record.
 //! - [`strangers`]: those whom the broker does not know.
 //! - [`topics`]: the declared topics.
+//! - [`wire`]: four questions in Kafka's own protocol.
 
 mod client;
 mod readiness;
 mod round_trip;
 mod strangers;
 mod topics;
+mod wire;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;

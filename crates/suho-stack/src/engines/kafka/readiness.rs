@@ -1,8 +1,9 @@
 //! Whether the broker leads clients to itself, the controller works, and groups have their coordinator.
 
+use std::io;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, GroupResult, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataBroker;
@@ -12,9 +13,12 @@ use super::super::scratch::Scratch;
 use super::super::{Endpoint, EngineError};
 use super::client::{self, Blocking, Words, listen};
 use super::topics::of_topics;
+use super::wire::Wire;
 
-/// For one question. librdkafka reconnects many times meanwhile, and goes on with what was begun when it is asked again.
-const QUESTION_LIMIT: Duration = Duration::from_millis(400);
+/// For the metadata: librdkafka reconnects many times meanwhile.
+const METADATA_LIMIT: Duration = Duration::from_millis(400);
+/// For the other questions, to a broker that has answered one already. Longer than any attempt, which may be given up.
+const QUESTION_LIMIT: Duration = Duration::from_secs(10);
 /// The group in whose name the coordinator is asked; nobody is in it.
 const GROUP: &str = "suho-readiness";
 
@@ -42,9 +46,9 @@ pub(super) async fn ask(endpoint: &Endpoint, probe: &OnceCell<Probe>) -> Result<
         Err(error) => return Err(endpoint.failed("fetch the metadata")(reason(consumer, &error))),
     };
     let admin = admin.client().map_err(endpoint.failed("ask"))?;
-    let (controller, coordinator) = tokio::join!(ask_controller(admin), ask_coordinator(admin));
+    let (controller, coordinator) = tokio::join!(ask_controller(admin), ask_coordinator(endpoint));
     controller.map_err(endpoint.failed("have the controller check a new topic"))?;
-    coordinator.map_err(endpoint.failed("ask the coordinator for a group"))?;
+    coordinator?;
     version(admin, broker)
         .await
         .map_err(endpoint.failed("read the version"))
@@ -53,7 +57,7 @@ pub(super) async fn ask(endpoint: &Endpoint, probe: &OnceCell<Probe>) -> Result<
 /// The number of a broker that tells where clients go on: every later question goes there.
 fn first_broker(consumer: &BaseConsumer<Words>) -> KafkaResult<i32> {
     let metadata = consumer
-        .fetch_metadata(None, QUESTION_LIMIT)
+        .fetch_metadata(None, METADATA_LIMIT)
         .inspect_err(|_| listen(consumer))?;
     let mut brokers = metadata.brokers().iter();
     brokers
@@ -75,18 +79,21 @@ async fn ask_controller(admin: &AdminClient<Words>) -> KafkaResult<()> {
     of_topics(admin.create_topics([&topic], &question().validate_only(true)).await?)
 }
 
-/// Asks for the removal of a group that does not exist, which its coordinator alone can know.
-///
 /// The first question ever makes the broker create its topic of offsets, for which the platform's first group would wait
-/// otherwise. A consumer would ask as well, but no more than twice in a second.
-async fn ask_coordinator(admin: &AdminClient<Words>) -> KafkaResult<()> {
-    knows(admin.delete_groups(&[GROUP], &question()).await?)
-}
-
-fn knows(outcomes: Vec<GroupResult>) -> KafkaResult<()> {
-    match outcomes.into_iter().find_map(Result::err) {
-        None | Some((_, RDKafkaErrorCode::GroupIdNotFound)) => Ok(()),
-        Some((_, code)) => Err(KafkaError::AdminOp(code)),
+/// otherwise. librdkafka asks for a coordinator no more than twice in a second.
+async fn ask_coordinator(endpoint: &Endpoint) -> Result<(), EngineError> {
+    const ACTION: &str = "find the coordinator of a group";
+    let address = client::address(endpoint)?;
+    let password = client::password(endpoint)?;
+    let found = async {
+        let mut wire = Wire::connect(&address).await?;
+        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
+        wire.has_coordinator(GROUP).await
+    };
+    if found.await.map_err(endpoint.failed(ACTION))? {
+        Ok(())
+    } else {
+        Err(endpoint.unexpected(ACTION, "a coordinator", "none yet"))
     }
 }
 
@@ -103,17 +110,4 @@ async fn version(admin: &AdminClient<Words>, broker: i32) -> KafkaResult<String>
 
 fn question() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(QUESTION_LIMIT))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_coordinator_that_knows_of_no_such_group_serves_and_one_that_loads_does_not() {
-        let answer = |code| vec![Err((GROUP.to_owned(), code))];
-
-        assert_eq!(knows(answer(RDKafkaErrorCode::GroupIdNotFound)), Ok(()));
-        assert!(knows(answer(RDKafkaErrorCode::CoordinatorLoadInProgress)).is_err());
-    }
 }

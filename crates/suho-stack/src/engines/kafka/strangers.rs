@@ -1,83 +1,42 @@
 //! How the broker refuses those whom it does not know.
 
 use std::io;
-use std::time::Duration;
-
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::super::asking::Stranger;
 use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
-use super::client::{self, Blocking, Words, listen};
+use super::client;
+use super::wire::Wire;
 
-/// One try for the metadata, after which librdkafka is asked what it heard.
-const TRY: Duration = Duration::from_millis(200);
-
-/// Asks for the metadata until the broker gives them or refuses.
+/// Asks for what only a known client may have.
 pub(super) async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {
+    let address = client::address(endpoint)?;
     let refusal = match stranger {
-        Stranger::WrongPassword => with_wrong_password(endpoint).await?,
-        Stranger::NoPassword => without_credentials(&client::address(endpoint)?)
-            .await
-            .map_err(endpoint.failed(stranger.action()))?,
+        Stranger::WrongPassword => with_wrong_password(&address).await,
+        Stranger::NoPassword => without_credentials(&address).await,
     };
-    refusal.ok_or_else(|| stranger.was_let_in(endpoint))
+    refusal
+        .map_err(endpoint.failed(stranger.action()))?
+        .ok_or_else(|| stranger.was_let_in(endpoint))
 }
 
-/// The broker's words, or nothing if it gave the metadata.
-async fn with_wrong_password(endpoint: &Endpoint) -> Result<Option<String>, EngineError> {
-    let config = client::with_password(endpoint, &wrong_password())?;
-    let consumer = Blocking::<BaseConsumer<Words>>::new(endpoint, &config)?;
-    let action = Stranger::WrongPassword.action();
-    loop {
-        match consumer.call(|consumer| Ok(try_metadata(consumer))).await {
-            Ok(Answer::Served) => return Ok(None),
-            Ok(Answer::Refused(words)) => return Ok(Some(words)),
-            Ok(Answer::Trouble(words)) => return Err(endpoint.failed(action)(words)),
-            Ok(Answer::Silence) => {}
-            Err(error) => return Err(endpoint.failed(action)(error)),
-        }
-    }
+/// The broker's words, or nothing if it took the password.
+async fn with_wrong_password(address: &str) -> io::Result<Option<String>> {
+    let mut wire = Wire::connect(address).await?;
+    Ok(wire.log_in(client::USER, &wrong_password()).await?.err())
 }
 
-#[derive(Debug, PartialEq)]
-enum Answer {
-    Served,
-    Refused(String),
-    Trouble(String),
-    Silence,
-}
-
-fn try_metadata(consumer: &BaseConsumer<Words>) -> Answer {
-    if consumer.fetch_metadata(None, TRY).is_ok() {
-        return Answer::Served;
-    }
-    listen(consumer);
-    consumer.context().take().map_or(Answer::Silence, classify)
-}
-
-/// Only the broker's own word on the credentials is a refusal.
-fn classify((code, words): (RDKafkaErrorCode, String)) -> Answer {
-    match code {
-        RDKafkaErrorCode::Authentication => Answer::Refused(words),
-        _ => Answer::Trouble(words),
-    }
-}
-
-/// What a client does that knows of no passwords, in Kafka's protocol: librdkafka would only tell that it was disconnected.
+/// What a client does that knows of no passwords.
 ///
-/// The broker answers on the same connection which versions it knows, so it is reached and serves; the first request
-/// that needs a name makes it hang up. Nothing is returned if it answers that one too.
+/// The broker tells its versions to everybody, so it is reached and serves; at the first request that needs a name it
+/// hangs up without a word. Nothing is returned if it answers that one too.
 async fn without_credentials(address: &str) -> io::Result<Option<String>> {
-    let mut stream = TcpStream::connect(address).await?;
-    ask(&mut stream, API_VERSIONS).await?;
-    match ask(&mut stream, METADATA).await {
+    let mut wire = Wire::connect(address).await?;
+    wire.versions().await?;
+    match wire.metadata().await {
         Ok(()) => Ok(None),
         Err(error) if hung_up(&error) => Ok(Some(
-            "it told its versions and hung up at the first request without a name".to_owned(),
+            "told its versions and hung up at the first request without a login".to_owned(),
         )),
         Err(error) => Err(error),
     }
@@ -90,25 +49,9 @@ fn hung_up(error: &io::Error) -> bool {
     )
 }
 
-/// Length; key 18, version 0, correlation 1, no client's name.
-const API_VERSIONS: &[u8] = &[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
-/// Length; key 3, version 1, correlation 2, no client's name, no topics.
-const METADATA: &[u8] = &[0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 0];
-
-/// Sends a request and reads past its answer.
-async fn ask(stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {
-    stream.write_all(request).await?;
-    let length = stream.read_u32().await?;
-    let read = tokio::io::copy(&mut stream.take(length.into()), &mut tokio::io::sink()).await?;
-    if read == u64::from(length) {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::super::super::Engine;
@@ -116,52 +59,56 @@ mod tests {
     use super::super::Kafka;
     use super::*;
 
-    /// A broker that answers so many requests, each with four bytes, and hangs up.
-    async fn broker_of(answers: usize) -> io::Result<String> {
+    /// A broker that gives these answers, each after its header, and hangs up.
+    async fn broker(answers: &'static [&'static [u8]]) -> io::Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await?;
-            for _ in 0..answers {
+            for answer in answers {
                 let length = stream.read_u32().await?;
                 stream.read_exact(&mut vec![0; length as usize]).await?;
-                stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 1]).await?;
+                let length = u32::try_from(4 + answer.len()).map_err(io::Error::other)?;
+                stream.write_all(&length.to_be_bytes()).await?;
+                stream.write_all(&[&[0, 0, 0, 1], *answer].concat()).await?;
             }
-            Ok::<_, io::Error>(())
+            // Taken and not answered, so that it is the answer that is missing.
+            stream.read_u8().await
         });
         Ok(address)
     }
 
+    const FINE: &[u8] = &[0, 0];
+
     #[tokio::test]
     async fn a_broker_that_hangs_up_at_the_second_request_has_refused() -> io::Result<()> {
-        assert!(without_credentials(&broker_of(1).await?).await?.is_some());
+        assert!(without_credentials(&broker(&[FINE]).await?).await?.is_some());
         Ok(())
     }
 
     #[tokio::test]
     async fn a_broker_that_answers_both_requests_lets_strangers_in() -> io::Result<()> {
-        assert_eq!(without_credentials(&broker_of(2).await?).await?, None);
+        assert_eq!(without_credentials(&broker(&[FINE, FINE]).await?).await?, None);
         Ok(())
     }
 
     #[tokio::test]
     async fn a_broker_that_hangs_up_at_once_has_refused_nobody() -> io::Result<()> {
-        assert!(without_credentials(&broker_of(0).await?).await.is_err());
+        assert!(without_credentials(&broker(&[]).await?).await.is_err());
         Ok(())
     }
 
-    #[test]
-    fn only_failed_authentication_is_a_refusal() {
-        let words = || "SASL authentication error".to_owned();
+    #[tokio::test]
+    async fn a_wrong_password_is_refused_by_its_error_code_alone() -> io::Result<()> {
+        let refused = broker(&[FINE, &[0, 58, 0, 6, b'F', b'a', b'i', b'l', b'e', b'd']]).await?;
+        assert_eq!(with_wrong_password(&refused).await?.as_deref(), Some("Failed"));
 
-        assert_eq!(
-            classify((RDKafkaErrorCode::Authentication, words())),
-            Answer::Refused(words())
-        );
-        assert_eq!(
-            classify((RDKafkaErrorCode::BrokerTransportFailure, words())),
-            Answer::Trouble(words())
-        );
+        let taken = broker(&[FINE, &[0, 0, 0xff, 0xff]]).await?;
+        assert_eq!(with_wrong_password(&taken).await?, None);
+
+        let plaintext = broker(&[&[0, 34]]).await?;
+        assert!(with_wrong_password(&plaintext).await.is_err());
+        Ok(())
     }
 
     #[tokio::test]

@@ -1,0 +1,132 @@
+//! Kafka's protocol for four questions, where librdkafka would not say what the broker answered or would ask too seldom.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// No answer to these questions comes near it; a peer that announces more does not speak Kafka.
+const LONGEST_ANSWER: u32 = 1 << 20;
+
+/// A connection to the broker.
+pub(super) struct Wire {
+    stream: TcpStream,
+}
+
+impl Wire {
+    /// Not logged in.
+    pub(super) async fn connect(address: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        Ok(Self { stream })
+    }
+
+    /// `ApiVersions`, which is answered to everybody.
+    pub(super) async fn versions(&mut self) -> io::Result<()> {
+        self.ask(18, 0, &[]).await.map(drop)
+    }
+
+    /// `Metadata` of no topics: the least that needs a name.
+    pub(super) async fn metadata(&mut self) -> io::Result<()> {
+        self.ask(3, 1, &[0; 4]).await.map(drop)
+    }
+
+    /// `SaslHandshake` and `SaslAuthenticate` by PLAIN. The inner error is the broker's refusal, in its words.
+    pub(super) async fn log_in(&mut self, user: &str, password: &str) -> io::Result<Result<(), String>> {
+        let handshake = self.ask(17, 1, &string("PLAIN")?).await?;
+        if code(&handshake)? != 0 {
+            return Err(io::Error::other("the broker does not offer PLAIN"));
+        }
+        let token = format!("\0{user}\0{password}");
+        let mut body = i32::try_from(token.len())
+            .map_err(io::Error::other)?
+            .to_be_bytes()
+            .to_vec();
+        body.extend(token.bytes());
+        let answer = self.ask(36, 0, &body).await?;
+        match code(&answer)? {
+            0 => Ok(Ok(())),
+            SASL_AUTHENTICATION_FAILED => Ok(Err(words(&answer))),
+            code => Err(io::Error::other(format!(
+                "error {code} to the login: {}",
+                words(&answer)
+            ))),
+        }
+    }
+
+    /// `FindCoordinator`: whether there is one for `group`. Asking makes the broker create its topic of offsets.
+    pub(super) async fn has_coordinator(&mut self, group: &str) -> io::Result<bool> {
+        match code(&self.ask(10, 0, &string(group)?).await?)? {
+            0 => Ok(true),
+            COORDINATOR_NOT_AVAILABLE => Ok(false),
+            code => Err(io::Error::other(format!(
+                "error {code} to the question for a coordinator"
+            ))),
+        }
+    }
+
+    /// Sends a request and returns its answer, from after the header.
+    async fn ask(&mut self, key: i16, version: i16, body: &[u8]) -> io::Result<Vec<u8>> {
+        let mut request = Vec::with_capacity(14 + body.len());
+        let length = i32::try_from(10 + body.len()).map_err(io::Error::other)?;
+        request.extend(length.to_be_bytes());
+        request.extend(key.to_be_bytes());
+        request.extend(version.to_be_bytes());
+        // The number that the answer repeats: one question at a time needs no other. Then no name of the client.
+        request.extend(1_i32.to_be_bytes());
+        request.extend((-1_i16).to_be_bytes());
+        request.extend(body);
+        self.stream.write_all(&request).await?;
+
+        let length = self.stream.read_u32().await?;
+        if !(4..=LONGEST_ANSWER).contains(&length) {
+            return Err(io::Error::other("the answer is not Kafka's"));
+        }
+        let mut answer = vec![0; length as usize];
+        self.stream.read_exact(&mut answer).await?;
+        Ok(answer.split_off(4))
+    }
+}
+
+const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+const SASL_AUTHENTICATION_FAILED: i16 = 58;
+
+fn string(text: &str) -> io::Result<Vec<u8>> {
+    let length = i16::try_from(text.len()).map_err(io::Error::other)?;
+    Ok([&length.to_be_bytes(), text.as_bytes()].concat())
+}
+
+/// The error code that an answer begins with.
+fn code(answer: &[u8]) -> io::Result<i16> {
+    match answer {
+        [high, low, ..] => Ok(i16::from_be_bytes([*high, *low])),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// The message that follows the error code.
+fn words(answer: &[u8]) -> String {
+    let length = answer.get(2..).and_then(|rest| code(rest).ok());
+    let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let message = answer.get(4..4 + length).unwrap_or_default();
+    String::from_utf8_lossy(message).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_its_code_and_its_message() {
+        let answer = [&[0, 58, 0, 21][..], b"Authentication failed", &[0, 0, 0, 0]].concat();
+
+        assert_eq!(code(&answer).ok(), Some(SASL_AUTHENTICATION_FAILED));
+        assert_eq!(words(&answer), "Authentication failed");
+    }
+
+    #[test]
+    fn a_message_that_is_missing_or_cut_is_empty() {
+        assert_eq!(words(&[0, 58, 0xff, 0xff]), "");
+        assert_eq!(words(&[0, 58, 0, 9, b'A']), "");
+        assert!(code(&[0]).is_err());
+    }
+}

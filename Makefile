@@ -1,6 +1,6 @@
 # The two commands of this project are `make up` and `make test`; the rest serves them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build images up down clean test lint env
+.PHONY: help bootstrap build images airgap up down clean test lint env
 
 suho = target/debug/suho
 ifdef CARGO_TARGET_DIR
@@ -30,7 +30,11 @@ clean: ## Remove every stack and all that was built
 	@if [ -x $(suho) ]; then $(suho) down --all; fi
 	cargo clean
 
-test: images ## Run every test, on real containers
+airgap: build ## Build the air-gap images, also where the pinned ones can be had
+	@scripts/bootstrap.sh airgap
+	@$(suho) images build --directory compose
+
+test: airgap ## Run every test, on real containers
 	@$(progress) 'building tests' cargo test --locked --workspace --no-run
 	cargo test --locked --workspace
 

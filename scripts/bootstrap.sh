@@ -2,6 +2,7 @@
 # Installs what this machine lacks to run the stack, and starts the Docker engine where none runs. Debian and its kin.
 #
 #   scripts/bootstrap.sh          says what it will install and asks
+#   scripts/bootstrap.sh airgap   also what builds the air-gap images, where a registry can be reached as well
 #   YES=1 scripts/bootstrap.sh    goes on without asking, as it does under CI or where there is no terminal
 #
 # On a machine that has Docker, compose v2, a C toolchain and Rust it does nothing.
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.."
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 plugins=/usr/local/lib/docker/cli-plugins
 missing=()
+purpose=${1:-}
 
 have() { command -v "$1" >/dev/null 2>&1; }
 docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
@@ -33,7 +35,7 @@ find_missing() {
   have cc || missing+=(gcc libc6-dev)
   have make || missing+=(make)
   have curl || missing+=(curl)
-  registry_answers || have mmdebstrap || missing+=(mmdebstrap)
+  have mmdebstrap || { [ "$purpose" != airgap ] && registry_answers; } || missing+=(mmdebstrap)
   [ -z "${CI:-}" ] || have shellcheck || missing+=(shellcheck)
   rust_is_recent || missing+=("rust>=$rust_version")
 }

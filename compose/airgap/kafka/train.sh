@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Runs a broker of the deployment's kind once, through everything that a start and a first client load, and keeps the
 # classes in an archive.
 set -euo pipefail

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Runs a server of the deployment's kind once, asks it everything that the deployment asks, and keeps the classes in an
 # archive.
 set -euo pipefail

@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError};
 
+use super::super::asking::CONNECT_LIMIT;
 use super::super::{Endpoint, EngineError};
 
 const PORT: u16 = 6379;
@@ -33,7 +34,7 @@ pub(super) async fn connect_unknown(endpoint: &Endpoint) -> Result<MultiplexedCo
 
 async fn open(endpoint: &Endpoint, url: String) -> Result<MultiplexedConnection, EngineError> {
     let limits = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER_LIMIT))
+        .set_connection_timeout(Some(CONNECT_LIMIT))
         .set_response_timeout(Some(ANSWER_LIMIT));
     let client = Client::open(url).map_err(endpoint.failed("read the address"))?;
     client

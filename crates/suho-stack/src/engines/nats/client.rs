@@ -3,7 +3,7 @@
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectError, ConnectOptions};
 
-use super::super::asking::Stranger;
+use super::super::asking::{CONNECT_LIMIT, Stranger};
 use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
 
@@ -40,5 +40,6 @@ pub(super) async fn connect_unknown(
 async fn open(endpoint: &Endpoint, options: ConnectOptions) -> Result<Result<Client, ConnectError>, EngineError> {
     let address = endpoint.address(PORT)?;
     // Boxed: the client's future is larger than all that contains it.
-    Ok(Box::pin(options.name("suho-stack").connect(address)).await)
+    let options = options.name("suho-stack").connection_timeout(CONNECT_LIMIT);
+    Ok(Box::pin(options.connect(address)).await)
 }

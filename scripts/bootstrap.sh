@@ -114,7 +114,7 @@ start_docker() {
     "${as_root[@]}" sh -c "exec setsid --fork dockerd </dev/null >$docker_log 2>&1"
   fi
   with_progress 'starting the Docker engine' \
-    timeout 60 "${as_root[@]}" sh -c 'until docker version >/dev/null 2>&1; do sleep 0.2; done' || {
+    timeout 60 "${as_root[@]}" sh -ec 'until docker version >/dev/null 2>&1; do sleep 0.2; pidof dockerd >/dev/null; done' || {
     [ ! -e $docker_log ] || tail -n 20 $docker_log >&2
     fail 'the Docker engine does not answer'
   }

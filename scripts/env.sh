@@ -28,12 +28,14 @@ while IFS= read -r line; do
   env+=$line$'\n'
 done <.env.example
 
-# Where no process may raise its limits (CAP_SYS_RESOURCE, bit 24, is withheld) containers have to do with those there are.
-limit() { # OPTION UNIT: the hard limit of `ulimit -OPTION` in units of one, -1 where there is none
+# limit OPTION UNIT: the hard limit of `ulimit -OPTION` in units of one, -1 where there is none.
+limit() {
   local limit
   limit=$(ulimit -H"$1")
   if [ "$limit" = unlimited ]; then echo -1; else echo $((limit * $2)); fi
 }
+
+# Where no process may raise its limits (CAP_SYS_RESOURCE, bit 24, is withheld) containers have to do with those there are.
 may_have=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status 2>/dev/null || true)
 if [ -n "$may_have" ] && (( !(0x$may_have >> 24 & 1) )); then
   env+="SUHO_NOFILE=$(limit n 1)"$'\n'

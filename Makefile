@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build images airgap up down clean test lint env
 
+# Where bootstrap puts cargo, which a shell finds from the next login on, and where dockerd is, which only root's PATH names.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
+
 suho = target/debug/suho
 ifdef CARGO_TARGET_DIR
 suho = $(CARGO_TARGET_DIR)/debug/suho
@@ -24,7 +27,7 @@ up: images ## Launch the whole stack, prove it, and print where each engine serv
 	@$(suho) up --directory compose
 
 down: ## Remove every stack, to the last volume
-	@$(suho) down --all
+	@if [ -x $(suho) ]; then $(suho) down --all; else echo 'nothing was ever started: there is no $(suho)'; fi
 
 clean: ## Remove every stack and all that was built
 	@if [ -x $(suho) ]; then $(suho) down --all; fi

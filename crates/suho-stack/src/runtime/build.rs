@@ -19,6 +19,11 @@ use crate::deployment::Variables;
 /// How many lines of a failed build its error shows.
 const SHOWN_LINES: usize = 40;
 
+/// What the image that all others stand on is called in the progress.
+pub const BASE: &str = "base";
+/// As much of a step as its progress tells, in characters.
+const STEP_WIDTH: usize = 100;
+
 /// A build of the air-gap images of a deployment directory.
 #[derive(Debug)]
 pub struct ImageBuild<'a> {
@@ -33,7 +38,7 @@ pub struct ImageBuild<'a> {
 /// Where the build of one image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildProgress {
-    /// The compose service; `base` for the image that all others stand on.
+    /// The compose service, or [`BASE`].
     pub image: String,
     /// The step as the builder words it.
     pub step: String,
@@ -51,7 +56,7 @@ impl ImageBuild<'_> {
         base.arg(self.directory.join("airgap/base/build.sh"));
         run_lines(base, "bash airgap/base/build.sh", |line| {
             progress(BuildProgress {
-                image: "base".to_owned(),
+                image: BASE.to_owned(),
                 step: line.to_owned(),
                 elapsed: started.elapsed(),
             });
@@ -145,8 +150,8 @@ fn named_step(line: &str) -> Option<(String, String)> {
     if !image.starts_with("suho-") || stage.starts_with("internal") {
         return None;
     }
-    let words: String = format!("{stage}{command}").chars().take(100).collect();
-    Some((image.to_owned(), words))
+    let words: Vec<&str> = stage.split_whitespace().chain(command.split_whitespace()).collect();
+    Some((image.to_owned(), words.join(" ").chars().take(STEP_WIDTH).collect()))
 }
 
 #[cfg(test)]
@@ -156,8 +161,9 @@ mod tests {
     use super::named_step;
 
     #[rstest]
+    #[case("#15 [suho-kafka] exporting to image", Some(("suho-kafka", "exporting to image")))]
     #[case(
-        "#12 [suho-kafka build 2/5] RUN mvn -q",
+        "#12 [suho-kafka build 2/5] RUN mvn     -q",
         Some(("suho-kafka", "build 2/5 RUN mvn -q"))
     )]
     #[case("#3 [suho-kafka internal] load build definition", None)]

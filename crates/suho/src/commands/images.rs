@@ -10,7 +10,7 @@ use serde::Serialize;
 use suho_stack::{
     deployment::{Deployment, Files, ImageReference, Variables},
     engines,
-    runtime::{BuildProgress, Docker, ImageFacts},
+    runtime::{BuildProgress, Docker, ImageFacts, build::BASE},
     stack::{
         Progress,
         images::{AIRGAP_FILE, COMPOSE_FILE, build},
@@ -117,10 +117,12 @@ impl Described {
         let steps = Mutex::new(BTreeMap::new());
         let note = |progress: BuildProgress| {
             output::tell(Progress::Building(progress.clone()));
-            steps
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(progress.image, progress.step);
+            let mut steps = steps.lock().unwrap_or_else(PoisonError::into_inner);
+            // The base is done when the first image that stands on it begins.
+            if progress.image != BASE {
+                steps.remove(BASE);
+            }
+            steps.insert(progress.image, progress.step);
         };
         let mut words = interval(TELL_EVERY);
         let build = build(&self.files, source.directory.as_deref(), &self.variables, note);

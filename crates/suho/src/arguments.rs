@@ -178,7 +178,7 @@ pub enum Images {
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub enum ImagesFrom {
-    /// What is present, then what can be pulled, then the air-gap build
+    /// The pinned upstream images where they are present or can be pulled, else the air-gap images
     #[default]
     Auto,
     /// The pinned upstream images

@@ -7,6 +7,7 @@
 //! - [`docker`]: the connection to the Docker engine.
 //! - [`container`]: launch, state, logs, death.
 //! - [`image`]: present, pulled, described by its labels.
+//! - [`registry`]: whether images can be pulled at all.
 //! - [`build`]: the air-gap images, built with progress.
 //! - [`sweep`]: the network and the volumes of a stack, and the removal of all that carries its label.
 
@@ -14,6 +15,7 @@ pub mod build;
 pub mod container;
 pub mod docker;
 pub mod image;
+pub mod registry;
 pub mod sweep;
 
 mod error;

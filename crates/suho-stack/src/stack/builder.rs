@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
 use rand::Rng;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::{
     ImageSource, Ports, Progress, Stack, StackError, StackState, Timeline,
@@ -138,6 +138,7 @@ impl StackBuilder {
             directory: self.directory.clone(),
             variables: &variables,
             tell: &*self.tell,
+            reached: Mutex::default(),
         }
         .choose(&wanted)
         .await?;

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use tokio::time::interval;
+use tokio::{sync::Mutex, time::interval};
 
 use super::{Absent, Progress, StackError};
 use crate::{
     deployment::{Deployment, Files, Service, Variables},
-    runtime::{Docker, ImageBuild, ImageFacts, RuntimeError},
+    runtime::{Docker, ImageBuild, ImageFacts, RuntimeError, registry::is_reachable},
 };
 
 /// The deployment.
@@ -21,7 +21,7 @@ const TELL_EVERY: Duration = Duration::from_secs(3);
 /// Where the images come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ImageSource {
-    /// What is present, then what can be pulled, then the air-gap build.
+    /// The pinned upstream image where it is present or can be pulled, else the air-gap image.
     #[default]
     Auto,
     /// The pinned upstream images, pulled where they are not present.
@@ -47,6 +47,8 @@ pub(super) struct Chooser<'a> {
     pub directory: Option<PathBuf>,
     pub variables: &'a Variables,
     pub tell: &'a (dyn Fn(Progress) + Send + Sync),
+    /// Which registries were tried, and whether they answered.
+    pub reached: Mutex<BTreeMap<String, bool>>,
 }
 
 /// What became of one service.
@@ -109,24 +111,36 @@ impl Chooser<'_> {
         }
     }
 
+    /// The upstream image where there is any way to it. An air-gap image that is present saves the wait for a pull only
+    /// where no registry answers.
     async fn whatever_can_be_had(&self, upstream: &Service, airgap: &Service) -> Result<Choice, StackError> {
         if let Some(facts) = self.docker.image_facts(&upstream.image).await? {
             return Ok(Choice::Present(upstream.clone(), facts, "present".to_owned()));
         }
+        let registry = upstream.image.registry();
         if airgap.absent.is_none()
             && let Some(facts) = self.docker.image_facts(&airgap.image).await?
+            && !self.reaches(registry).await
         {
-            return Ok(Choice::Present(
-                airgap.clone(),
-                facts,
-                "air-gap image, present".to_owned(),
-            ));
+            let origin = format!("air-gap image, present ({registry} cannot be reached)");
+            return Ok(Choice::Present(airgap.clone(), facts, origin));
         }
         match (self.pulled(upstream).await, &airgap.absent) {
             (Ok((facts, origin)), _) => Ok(Choice::Present(upstream.clone(), facts, origin)),
             (Err(error), Some(reason)) => Ok(Choice::Absent(format!("{reason}, and {}", in_one_line(&error)))),
             (Err(error), None) => self.built(airgap, &in_one_line(&error)).await,
         }
+    }
+
+    /// Each registry is tried once.
+    async fn reaches(&self, registry: &str) -> bool {
+        let mut reached = self.reached.lock().await;
+        if let Some(answer) = reached.get(registry) {
+            return *answer;
+        }
+        let answer = is_reachable(registry).await;
+        reached.insert(registry.to_owned(), answer);
+        answer
     }
 
     async fn pulled(&self, service: &Service) -> Result<(ImageFacts, String), RuntimeError> {

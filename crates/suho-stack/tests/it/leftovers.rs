@@ -28,7 +28,7 @@ async fn a_dropped_stack_is_gone() {
 /// Cut at several moments: while networks and volumes are made, while containers are, while engines are waited for.
 #[rstest]
 #[tokio::test]
-async fn a_cancelled_start_leaves_nothing(#[values(50, 300, 700, 1_500)] milliseconds: u64) {
+async fn a_cancelled_start_leaves_nothing(#[values(50, 200, 500, 1_000)] milliseconds: u64) {
     let name = unique("cancelled");
     let start = Stack::builder().name(&name).engines(["nats", "postgresql"]).start();
 

@@ -1,20 +1,17 @@
 //! `suho doctor`: what this machine offers, and how to mend what it lacks.
 
-use std::{fs, net::TcpListener, process::Stdio, time::Duration};
+use std::{fs, net::TcpListener, process::Stdio};
 
 use serde::Serialize;
 use suho_stack::{
     deployment::{Deployment, Files, Variables},
     engines,
-    runtime::Docker,
+    runtime::{Docker, registry::is_reachable},
     stack::images::COMPOSE_FILE,
 };
-use tokio::{net::TcpStream, process::Command, time::timeout};
+use tokio::process::Command;
 
 use crate::{Outcome, arguments::Listing, output};
-
-/// A registry that takes longer is as good as none.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -128,7 +125,7 @@ async fn registries(deployment: &Deployment) -> Finding {
     hosts.sort_unstable();
     hosts.dedup();
     for host in &hosts {
-        if !matches!(timeout(PATIENCE, TcpStream::connect((*host, 443))).await, Ok(Ok(_))) {
+        if !is_reachable(host).await {
             unreachable.push(*host);
         }
     }

@@ -42,16 +42,36 @@ impl Docker {
         }
     }
 
-    /// Pulls an image by its digest.
+    /// Pulls an image by its digest, or by its tag where it is not pinned.
     pub async fn pull(&self, image: &ImageReference) -> Result<(), RuntimeError> {
         let options = CreateImageOptionsBuilder::new()
             .from_image(image.repository())
-            .tag(&image.tag_with_digest())
+            .tag(tag_or_digest(image))
             .build();
         self.client
             .create_image(Some(options), None, None)
             .try_for_each(|_progress| async { Ok(()) })
             .await
             .map_err(refused(format!("pull image {image}")))
+    }
+}
+
+/// The engine takes the one or the other; a tag with its digest is an invalid tag to it.
+fn tag_or_digest(image: &ImageReference) -> &str {
+    image.digest().unwrap_or_else(|| image.tag())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployment::image::ImageReferenceError;
+
+    #[test]
+    fn a_pinned_image_is_pulled_by_its_digest_alone() -> Result<(), ImageReferenceError> {
+        let digest = format!("sha256:{}", "0".repeat(64));
+
+        assert_eq!(tag_or_digest(&format!("nats:2.14.7-alpine@{digest}").parse()?), digest);
+        assert_eq!(tag_or_digest(&"nats:2.14.7-alpine".parse()?), "2.14.7-alpine");
+        Ok(())
     }
 }

@@ -86,7 +86,7 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let words = error.to_string();
-        if !text.ends_with(&words) {
+        if !text.contains(&words) {
             text = format!("{text}: {words}");
         }
         cause = error.source();

@@ -23,13 +23,42 @@ pub fn is_failure(error: &anyhow::Error) -> bool {
     )
 }
 
-/// The error in a sentence.
+/// The error in a sentence, with every cause told once.
 pub fn in_words(error: &anyhow::Error) -> String {
-    if let Some(error) = error.downcast_ref::<DeploymentError>() {
-        format!("failed to {}", in_full(error))
-    } else if let Some(error) = error.downcast_ref::<EngineError>() {
-        format!("failed to {}", in_full(error))
+    let words = in_full(error.as_ref());
+    if error.is::<DeploymentError>() || error.is::<EngineError>() {
+        format!("failed to {words}")
     } else {
-        format!("{error:#}")
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn every_error_is_a_sentence_that_tells_each_cause_once() {
+        let denied = || io::Error::new(io::ErrorKind::PermissionDenied, "permission denied");
+        let errors: [anyhow::Error; 3] = [
+            DeploymentError::Read {
+                path: "compose".into(),
+                source: denied(),
+            }
+            .into(),
+            StackError::StateFile {
+                action: "read",
+                path: "compose".into(),
+                source: denied(),
+            }
+            .into(),
+            anyhow::Error::new(denied()).context("failed to read compose"),
+        ];
+
+        for error in errors {
+            assert_eq!(in_words(&error), "failed to read compose: permission denied");
+        }
     }
 }

@@ -6,13 +6,14 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use suho_stack::stack::{ImageSource, Ports};
 
 /// The name of the stack that commands mean where none is given.
-const DEFAULT_STACK: &str = "suho";
+pub const DEFAULT_STACK: &str = "suho";
 
 /// Launches, shows and proves the suho data layer: seven engines as one deployment.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 fine; 1 an engine or a proof failed; 2 the command could not be carried out; 130 interrupted.\n\
+    after_help = "Exit codes: 0 fine; 1 an engine, a proof or a check of the machine failed;\n\
+                  2 the command could not be carried out; 130 interrupted.\n\
                   RUST_LOG=suho_stack=debug tells more."
 )]
 pub struct Arguments {
@@ -24,7 +25,7 @@ pub struct Arguments {
 pub enum Command {
     /// Launch a stack, prove each engine by a write and a read, and leave it running
     #[command(
-        after_help = "Examples:\n  suho up\n  suho up nats-server kafka --name orders\n  suho up --ports platform --timeline start.json"
+        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json"
     )]
     Up(Up),
     /// List the stacks and their containers
@@ -37,13 +38,17 @@ pub enum Command {
     Env(Env),
     /// Prove that every engine serves its user and refuses strangers
     #[command(
-        after_help = "Examples:\n  suho verify\n  suho verify --target compose\n  suho verify --endpoints endpoints.json --json"
+        after_help = "Examples:\n  suho verify\n  suho verify --target compose\n  suho verify --target compose-airgap --directory compose --network\n  suho verify --endpoints endpoints.json --json"
     )]
     Verify(Verify),
     /// Remove a stack: its containers, its network, its volumes
+    #[command(after_help = "Examples:\n  suho down\n  suho down orders\n  suho down --all")]
     Down(Down),
     /// Build or list the images
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  suho images ls\n  suho images build --directory compose"
+    )]
     Images(Images),
     /// Check what this machine offers, and say how to mend what it lacks
     Doctor(Listing),
@@ -65,7 +70,7 @@ pub struct Source {
 
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Only these engines and what they depend on; all by default
+    /// Only these engines and what they depend on, as `kafka` or by their services, `suho-kafka`; all by default
     pub engines: Vec<String>,
     /// The name of the stack
     #[arg(long, default_value = DEFAULT_STACK)]
@@ -125,7 +130,7 @@ pub struct Env {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "what", multiple = false)]
+#[group(skip)]
 pub struct Verify {
     /// A stack of `suho up`
     #[arg(long, group = "what", default_value = DEFAULT_STACK)]
@@ -139,8 +144,9 @@ pub struct Verify {
     /// With --target: as seen from a container on the deployment's network
     #[arg(long, requires = "target")]
     pub network: bool,
-    #[command(flatten)]
-    pub source: Source,
+    /// With --target: the directory that holds docker-compose.yml and .env
+    #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR", default_value = "compose")]
+    pub directory: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -151,7 +157,7 @@ pub struct Down {
     /// The stack
     #[arg(default_value = DEFAULT_STACK)]
     pub name: String,
-    /// Every stack
+    /// Every stack, and what a killed start has left
     #[arg(long, conflicts_with = "name")]
     pub all: bool,
 }
@@ -238,7 +244,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn age(text: &str) -> Result<Duration, String> {
     let wrong = || "a number and a unit: 30s, 5m, 2h".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
-    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
@@ -250,6 +256,8 @@ fn age(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use suho_stack::engines;
+
     use super::*;
 
     #[test]
@@ -258,10 +266,44 @@ mod tests {
     }
 
     #[test]
+    fn every_example_of_the_help_is_understood() {
+        let mut examples = 0;
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter(|line| line.starts_with("  suho ")) {
+                let arguments = Arguments::try_parse_from(line.split_whitespace());
+                assert!(arguments.is_ok(), "{line}: {arguments:?}");
+                if let Ok(Arguments {
+                    command: Command::Up(up),
+                }) = arguments
+                {
+                    let known = |name: &String| engines::all().iter().any(|engine| engine.name() == name);
+                    assert!(up.engines.iter().all(known), "{line}");
+                }
+                examples += 1;
+            }
+        }
+        assert!(examples > 10, "{examples}");
+    }
+
+    #[test]
+    fn one_thing_is_verified_at_a_time() {
+        let verify = |arguments: &str| Arguments::try_parse_from(format!("suho verify {arguments}").split(' ')).is_ok();
+
+        assert!(verify("--name orders --json"));
+        assert!(verify("--target compose --directory deployed --network --json"));
+        assert!(!verify("--target compose --endpoints -"));
+        assert!(!verify("--name orders --target compose"));
+        assert!(!verify("--network"));
+    }
+
+    #[test]
     fn an_age_is_a_number_and_a_unit() {
         assert_eq!(age("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(age("30s"), Ok(Duration::from_secs(30)));
         assert!(age("5").is_err());
+        assert!(age("5mm").is_err());
+        assert!(age("5é").is_err());
         assert!(age("m").is_err());
         assert!(age("").is_err());
     }

@@ -35,7 +35,9 @@ enum Outcome {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,suho_stack=warn")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,suho=warn,suho_stack=warn")),
+        )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         tokio::select! {
+            // In this order: as long as a command blocks on its input, a signal ends the process by itself.
+            biased;
             outcome = run(arguments.command) => Some(outcome),
             () = interrupted() => None,
         }
@@ -54,9 +58,9 @@ fn main() -> ExitCode {
         Some(Ok(Outcome::Fine)) => ExitCode::SUCCESS,
         Some(Ok(Outcome::Failed)) => ExitCode::from(FAILED),
         Some(Err(error)) => explain(&error),
-        // The future was dropped, and with it went what it had started.
+        // The future was dropped, and with it went what it was starting.
         None => {
-            eprintln!("suho: interrupted; what was started has been removed");
+            eprintln!("suho: interrupted");
             ExitCode::from(INTERRUPTED)
         }
     }

@@ -45,7 +45,7 @@ use guard::Guard;
 /// # async fn example() -> Result<(), suho_stack::stack::StackError> {
 /// use suho_stack::stack::Stack;
 ///
-/// let stack = Stack::builder().engines(["nats-server"]).start().await?;
+/// let stack = Stack::builder().engines(["nats"]).start().await?;
 /// let nats = stack.endpoint("suho-nats-server");
 /// # Ok(())
 /// # }

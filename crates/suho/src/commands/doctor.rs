@@ -143,7 +143,7 @@ async fn registries(deployment: &Deployment) -> Finding {
 /// The limits of all engines together, against what is there.
 fn memory(deployment: &Deployment) -> Finding {
     const WHAT: &str = "memory";
-    const MEND: &str = "start fewer engines (`suho up nats-server kafka`), or lower the limits in docker-compose.yml";
+    const MEND: &str = "start fewer engines (`suho up nats kafka`), or lower the limits in docker-compose.yml";
     let limits: u64 = engines::all()
         .iter()
         .filter_map(|engine| deployment.service(engine.service()).ok()?.memory)

@@ -1,6 +1,6 @@
 //! `suho up`: launches a stack, proves it, and leaves it running.
 
-use std::fs;
+use std::{fs::File, io::Write};
 
 use anyhow::Context;
 use serde_json::json;
@@ -10,18 +10,32 @@ use suho_stack::{
     stack::{Stack, StackBuilder, StackState, timeline},
 };
 
-use crate::{Outcome, arguments::Up, commands::verify, output};
+use crate::{
+    Outcome,
+    arguments::{DEFAULT_STACK, Up},
+    commands::verify,
+    output,
+};
 
 pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     let builder = builder(&arguments)?;
     if let Some(state) = builder.find().await? {
         eprintln!("stack {} runs already, from these very files", state.name);
+        if arguments.timeline.is_some() {
+            eprintln!("nothing was started, so that there is no timeline to write");
+        }
         return report(&state, &prove(&state).await, arguments.json);
     }
+    // Made before the start: a stack that has come up must not go because a file cannot be written.
+    let trace = match &arguments.timeline {
+        Some(path) => Some(File::create(path).with_context(|| format!("failed to write {}", path.display()))?),
+        None => None,
+    };
     let stack = builder.start().await?;
-    if let Some(file) = &arguments.timeline {
-        fs::write(file, stack.timeline().chrome_trace())
-            .with_context(|| format!("failed to write {}", file.display()))?;
+    if let Some(mut trace) = trace {
+        trace
+            .write_all(stack.timeline().chrome_trace().as_bytes())
+            .context("failed to write the timeline")?;
     }
     let critical_path = timeline::in_words(&stack.critical_path());
     let took = stack.timeline().elapsed();
@@ -31,10 +45,7 @@ pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     let outcome = report(&state, &proof, arguments.json)?;
     if !arguments.json {
         println!("\nready in {}; critical path: {critical_path}", output::seconds(took));
-        println!(
-            "how to reach it: eval \"$(suho env{0})\"; how to remove it: suho down{0}",
-            named(&state.name)
-        );
+        println!("{}", what_next(&state.name));
     }
     Ok(outcome)
 }
@@ -135,10 +146,31 @@ fn kind(member: &suho_stack::stack::Member) -> String {
     }
 }
 
-fn named(name: &str) -> String {
-    if name == "suho" {
-        String::new()
+fn what_next(name: &str) -> String {
+    let (reach, remove) = if name == DEFAULT_STACK {
+        ("suho env".to_owned(), "suho down".to_owned())
     } else {
-        format!(" --name {name}")
+        (format!("suho env --name {name}"), format!("suho down {name}"))
+    };
+    format!("how to reach it: eval \"$({reach})\"; how to remove it: {remove}")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::Arguments;
+
+    #[test]
+    fn what_it_says_to_type_next_is_understood() {
+        assert_eq!(
+            what_next(DEFAULT_STACK),
+            "how to reach it: eval \"$(suho env)\"; how to remove it: suho down"
+        );
+        for command in ["suho env --name orders", "suho down orders"] {
+            assert!(what_next("orders").contains(command));
+            assert!(Arguments::try_parse_from(command.split(' ')).is_ok(), "{command}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::Context;
@@ -74,22 +74,21 @@ fn read_endpoints(file: &Path) -> anyhow::Result<BTreeMap<String, Endpoint>> {
         fs::read_to_string(file)
     };
     let content = content.with_context(|| format!("failed to read {}", file.display()))?;
-    serde_json::from_str(&content).with_context(|| {
+    let endpoints: BTreeMap<_, _> = serde_json::from_str(&content).with_context(|| {
         format!(
             "failed to read {} as endpoints; `suho env --json` prints such a file",
             file.display()
         )
-    })
+    })?;
+    // Nothing asked is nothing proved.
+    anyhow::ensure!(!endpoints.is_empty(), "{} names no endpoint", file.display());
+    Ok(endpoints)
 }
 
 /// The engines of a deployment of `docker compose up`, by its files and its .env.
 fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Asked> {
-    let directory = arguments
-        .source
-        .directory
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("compose"));
-    let files = Files::from_directory(&directory)?;
+    let directory = &arguments.directory;
+    let files = Files::from_directory(directory)?;
     let variables =
         Variables::from_env_file(&directory.join(".env"))?.overridden_by(Variables::from_process_environment());
     let compose_files: &[&str] = match target {

@@ -15,6 +15,7 @@ use testcontainers::{
     core::{Healthcheck, IntoContainerPort, Mount as ContainerMount},
     runners::AsyncRunner,
 };
+use tokio::time::sleep;
 
 use super::{
     Docker, RuntimeError, SERVICE_LABEL, STACK_LABEL,
@@ -26,6 +27,9 @@ use crate::deployment::{Files, HealthCheck, HealthTest, Mount, Service};
 const LOOPBACK: &str = "127.0.0.1";
 /// Creating and starting is a matter of a second; a busy machine gets this much.
 const LAUNCH_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Before a container that still runs is waited for again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Container port to host port.
 pub type PublishedPorts = BTreeMap<u16, u16>;
@@ -177,14 +181,20 @@ impl Launch<'_> {
 }
 
 impl Container {
-    /// Resolves when the container has exited or is gone.
+    /// Resolves when the container has exited or is gone, or when nobody can tell.
     pub async fn died(&self) {
-        let mut wait = self
-            .docker
-            .client
-            .wait_container(&self.name, None::<WaitContainerOptions>);
-        // Each end of the stream, an error included, means that nothing runs there any more.
-        wait.next().await;
+        loop {
+            let mut wait = self
+                .docker
+                .client
+                .wait_container(&self.name, None::<WaitContainerOptions>);
+            wait.next().await;
+            // An exit and a connection that broke end the wait in the same way; the state tells them apart.
+            match self.state().await {
+                Ok(Some(state)) if state.exit_code.is_none() => sleep(PAUSE).await,
+                _ => return,
+            }
+        }
     }
 
     /// How the container fares; `None` where it is gone.

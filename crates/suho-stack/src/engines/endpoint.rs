@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::error::EngineError;
 use crate::deployment::{Secret, Service};
 
+const LOOPBACK: &str = "127.0.0.1";
+const EVERY_ADDRESS: &str = "0.0.0.0";
+
 /// From where an engine is spoken to. Kafka answers with another address to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,9 +36,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The engine as the host sees it, through its published ports.
+    /// The engine as the host sees it, through `ports` on the address that the compose file publishes it on.
     #[must_use]
-    pub fn published(service: &Service, host: &str, ports: BTreeMap<u16, u16>) -> Self {
+    pub fn published(service: &Service, ports: BTreeMap<u16, u16>) -> Self {
+        let address = service.ports.first().map_or(LOOPBACK, |port| port.address.as_str());
+        // Published on every address is published on this one too.
+        let host = if address == EVERY_ADDRESS { LOOPBACK } else { address };
         Self {
             service: service.name.clone(),
             place: Place::Host,
@@ -102,7 +108,12 @@ impl Endpoint {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use rstest::rstest;
+
     use super::*;
+    use crate::deployment::{Deployment, DeploymentError, Files, Variables};
+
+    const COMPOSE_FILE: &str = "docker-compose.yml";
 
     /// An endpoint on this machine for the tests of the engines' rooms.
     pub(crate) fn local(service: &str, ports: &[(u16, u16)], environment: &[(&str, &str)]) -> Endpoint {
@@ -116,6 +127,26 @@ pub(super) mod tests {
                 .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
                 .collect(),
         }
+    }
+
+    #[rstest]
+    #[case("127.0.0.1", "127.0.0.1")]
+    #[case("10.0.0.5", "10.0.0.5")]
+    #[case("0.0.0.0", "127.0.0.1")]
+    fn a_published_engine_is_asked_where_it_is_published(
+        #[case] bound: &str,
+        #[case] asked: &str,
+    ) -> Result<(), DeploymentError> {
+        let files = Files::embedded();
+        let mut variables = Variables::default();
+        variables.set("SUHO_BIND_ADDRESS", Secret::new(bound));
+        variables.generate_missing(Deployment::required_variables(&files, &[COMPOSE_FILE])?);
+        let deployment = Deployment::read(&files, &[COMPOSE_FILE], &variables)?;
+
+        let endpoint = Endpoint::published(deployment.service("suho-kafka")?, BTreeMap::new());
+
+        assert_eq!(endpoint.host, asked);
+        Ok(())
     }
 
     #[test]

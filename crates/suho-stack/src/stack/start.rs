@@ -1,6 +1,6 @@
 //! The start of one service: after its dependencies, until its engine serves.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -81,7 +81,7 @@ impl Start<'_> {
             elapsed: self.timeline.elapsed(),
         });
 
-        let endpoint = Endpoint::published(service, "127.0.0.1", container.ports.clone());
+        let endpoint = Endpoint::published(service, container.ports.clone());
         let ready = self.ready(service, engine, &endpoint, &container);
         let version = self.timeline.measure(&service.name, "ready", ready).await?;
         let declare = engine.declare(&endpoint, self.declarations);
@@ -164,12 +164,4 @@ async fn last_words(container: &Container) -> Result<Box<LastWords>, StackError>
         Err(error) => format!("(its log cannot be read: {error})"),
     };
     Ok(Box::new(LastWords { state, log }))
-}
-
-impl fmt::Debug for Start<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start")
-            .field("stack", &self.stack)
-            .finish_non_exhaustive()
-    }
 }

@@ -24,9 +24,6 @@ use crate::{
     output,
 };
 
-/// Where a deployment publishes unless told otherwise.
-const LOOPBACK: &str = "127.0.0.1";
-
 /// What is asked, and why the rest cannot be.
 #[derive(Default)]
 struct Asked {
@@ -120,9 +117,7 @@ fn on_host(service: &Service) -> Endpoint {
         .iter()
         .map(|port| (port.container_port, port.host_port))
         .collect();
-    let address = service.ports.first().map_or(LOOPBACK, |port| port.address.as_str());
-    // Published on every address is published on this one too.
-    Endpoint::published(service, if address == "0.0.0.0" { LOOPBACK } else { address }, ports)
+    Endpoint::published(service, ports)
 }
 
 /// One line per engine and check.

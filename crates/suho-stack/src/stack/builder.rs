@@ -226,9 +226,10 @@ impl StackBuilder {
         let network = format!("{}-{name}", deployment.network);
         let timeline = Timeline::begin();
         let guard = Guard::new(docker.clone(), name.clone());
-        docker.create_network(&network, &name).await?;
+        guard.watch(docker.create_network(&network, &name)).await?;
         let start = Start {
             docker: &docker,
+            guard: &guard,
             stack: &name,
             network: &network,
             files: &self.files,

@@ -1,13 +1,21 @@
 //! Leaves nothing behind, whatever happens.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use crate::runtime::Docker;
 
 /// How often a removal is tried; with the pause below some ten seconds.
 const SWEEPS: usize = 40;
-/// Between two sweeps, which is also how long a cancelled launch may take to appear.
+/// Between two sweeps.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How many sweeps in a row find nothing where everything is gone.
+const EMPTY_SWEEPS: usize = 2;
+/// The same after a request that was cut off: within a second the engine has made what it was asked for.
+const EMPTY_SWEEPS_AFTER_A_CUT: usize = 5;
 
 /// Removes a stack when dropped, unless it was disarmed.
 ///
@@ -18,6 +26,7 @@ pub(super) struct Guard {
     docker: Docker,
     stack: String,
     armed: bool,
+    unanswered: AtomicUsize,
 }
 
 impl Guard {
@@ -26,7 +35,16 @@ impl Guard {
             docker,
             stack,
             armed: true,
+            unanswered: AtomicUsize::new(0),
         }
+    }
+
+    /// Runs a request that makes something. One that is cut off stays unanswered: what it makes may appear later.
+    pub(super) async fn watch<T>(&self, request: impl Future<Output = T>) -> T {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let answer = request.await;
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        answer
     }
 
     pub(super) fn disarm(mut self) {
@@ -39,10 +57,14 @@ impl Drop for Guard {
         if !self.armed {
             return;
         }
+        let enough = match *self.unanswered.get_mut() {
+            0 => EMPTY_SWEEPS,
+            _ => EMPTY_SWEEPS_AFTER_A_CUT,
+        };
         let (docker, stack) = (self.docker.clone(), self.stack.clone());
         let sweeper = thread::spawn(
             move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(sweep_until_gone(&docker, &stack)),
+                Ok(runtime) => runtime.block_on(sweep_until_gone(&docker, &stack, enough)),
                 Err(error) => tracing::error!(%error, stack, "cannot remove the stack"),
             },
         );
@@ -52,8 +74,8 @@ impl Drop for Guard {
     }
 }
 
-/// A launch that was cancelled half-way may still appear, so gone means found empty twice.
-async fn sweep_until_gone(docker: &Docker, stack: &str) {
+/// What a request makes that was cut off may still appear, so gone means found empty `enough` times in a row.
+async fn sweep_until_gone(docker: &Docker, stack: &str, enough: usize) {
     let mut empty = 0;
     for _ in 0..SWEEPS {
         match docker.sweep(stack).await {
@@ -64,7 +86,7 @@ async fn sweep_until_gone(docker: &Docker, stack: &str) {
             }
             Err(error) => tracing::debug!(%error, stack, "not removed yet"),
         }
-        if empty == 2 {
+        if empty == enough {
             return;
         }
         tokio::time::sleep(PAUSE).await;

@@ -7,7 +7,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{LastWords, Member, Progress, StackError, Timeline};
+use super::{LastWords, Member, Progress, StackError, Timeline, guard::Guard};
 use crate::{
     deployment::{Declarations, Files, Service},
     engines::{Endpoint, Engine, Waiting},
@@ -25,6 +25,7 @@ pub(super) type Tell = Arc<dyn Fn(Progress) + Send + Sync>;
 /// What all services of one start share.
 pub(super) struct Start<'a> {
     pub docker: &'a Docker,
+    pub guard: &'a Guard,
     pub stack: &'a str,
     pub network: &'a str,
     pub files: &'a Files,
@@ -73,7 +74,7 @@ impl Start<'_> {
                 service,
                 || "the container to be launched".to_owned(),
                 self.timeline
-                    .measure(&service.name, "launch", Box::pin(launch.start(self.docker))),
+                    .measure(&service.name, "launch", self.guard.watch(Box::pin(launch.start(self.docker)))),
             )
             .await?;
         (self.tell)(Progress::Launched {

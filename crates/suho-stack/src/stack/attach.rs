@@ -8,7 +8,7 @@ use crate::runtime::Docker;
 impl StackBuilder {
     /// Finds the running stack of this name; `None` where there is none.
     ///
-    /// A stack that was started from other files or images, or of which a container no longer runs, is an error that says
+    /// A stack that was started from other files, images or ports, or of which a container no longer runs, is an error that says
     /// so: it is neither what was asked for nor to be thrown away unasked.
     pub async fn find(&self) -> Result<Option<StackState>, StackError> {
         let docker = Docker::connect().await?;
@@ -18,7 +18,11 @@ impl StackBuilder {
         if own.is_empty() {
             return Ok(None);
         }
-        let state = StackState::load(&name)?;
+        let state = match StackState::load(&name) {
+            // Left by a start that was killed, or started by somebody else: there is nothing to attach to.
+            Err(StackError::Unknown(name)) => return Err(StackError::Exists(name)),
+            state => state?,
+        };
         let running: BTreeSet<&str> = own
             .iter()
             .filter(|container| container.state == "running")

@@ -7,13 +7,13 @@ use rand::Rng;
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    ImageSource, Ports, Progress, Stack, StackError, StackState, Timeline,
+    ImageSource, Member, Ports, Progress, Stack, StackError, StackState, Timeline,
     guard::Guard,
     images::{AIRGAP_FILE, COMPOSE_FILE, Chooser, Chosen},
     start::{Start, Starting, Tell},
 };
 use crate::{
-    deployment::{Declarations, Deployment, Files, Fingerprint, Variables},
+    deployment::{Declarations, Deployment, Files, Fingerprint, Service, Variables},
     engines::{self, Engine},
     runtime::Docker,
 };
@@ -88,6 +88,7 @@ impl StackBuilder {
     #[must_use]
     pub fn files(mut self, files: Files) -> Self {
         self.files = files;
+        self.directory = None;
         self
     }
 
@@ -163,23 +164,16 @@ impl StackBuilder {
 
     /// The services to run, dependencies included.
     fn wanted(&self, deployment: &Deployment) -> Result<Vec<String>, StackError> {
-        let known = engines::all();
         if self.engines.is_empty() {
-            return Ok(known.iter().map(|engine| engine.service().to_owned()).collect());
+            return Ok(engines::all()
+                .iter()
+                .map(|engine| engine.service().to_owned())
+                .collect());
         }
         let asked = self
             .engines
             .iter()
-            .map(|asked| {
-                known
-                    .iter()
-                    .find(|engine| engine.name() == asked || engine.service() == asked)
-                    .map(|engine| engine.service())
-                    .ok_or_else(|| StackError::UnknownEngine {
-                        name: asked.clone(),
-                        known: known.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(", "),
-                    })
-            })
+            .map(|asked| engine(asked).map(Engine::service))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(deployment.with_dependencies(&asked)?)
     }
@@ -191,22 +185,27 @@ impl StackBuilder {
     /// What differs between a running stack and what this builder would start, in words.
     pub(super) fn changes_since(&self, state: &StackState) -> Result<Vec<String>, StackError> {
         let (upstream, airgap, _) = self.deployments()?;
-        let services = state
-            .members
-            .iter()
-            .map(|member| {
-                let airgap = airgap.service(&member.service)?;
-                let same = airgap.image.to_string() == member.image;
-                if same {
-                    Ok(airgap)
-                } else {
-                    upstream.service(&member.service)
-                }
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let (offered, otherwise) = match self.images {
+            ImageSource::Auto => (&airgap, &upstream),
+            ImageSource::Upstream => (&upstream, &upstream),
+            ImageSource::Airgap => (&airgap, &airgap),
+        };
+        let mut services = Vec::new();
+        let mut moved = Vec::new();
+        for member in &state.members {
+            let mut service = offered.service(&member.service)?;
+            if service.image.to_string() != member.image {
+                service = otherwise.service(&member.service)?;
+            }
+            if self.ports == Ports::Platform && !is_published_as_described(service, member) {
+                moved.push(format!("{} is published on other ports", member.service));
+            }
+            services.push(service);
+        }
         let mut changes = state
             .fingerprint
             .differences(&Fingerprint::of(&self.files, services, &BTreeMap::new()));
+        changes.extend(moved);
         let missing = self
             .wanted(&upstream)?
             .into_iter()
@@ -223,6 +222,7 @@ impl StackBuilder {
         chosen: Chosen,
     ) -> Result<Stack, StackError> {
         let declarations = Declarations::read(&self.files)?;
+        let starting = queue(&chosen)?;
         let network = format!("{}-{name}", deployment.network);
         let timeline = Timeline::begin();
         let guard = Guard::new(docker.clone(), name.clone());
@@ -238,7 +238,6 @@ impl StackBuilder {
             timeline: &timeline,
             tell: self.tell.clone(),
         };
-        let starting = queue(&chosen);
         let members = try_join_all(starting.into_iter().map(|service| start.service(service))).await?;
         let services = chosen.services.iter().map(|(service, _)| service);
         let fingerprint = Fingerprint::of(&self.files, services, &BTreeMap::new());
@@ -265,7 +264,7 @@ impl StackBuilder {
 }
 
 /// Who starts, and who waits for whom; what is absent is waited for by nobody.
-fn queue(chosen: &Chosen) -> Vec<Starting<'_>> {
+fn queue(chosen: &Chosen) -> Result<Vec<Starting<'_>>, StackError> {
     let serves: BTreeMap<&str, watch::Sender<bool>> = chosen
         .services
         .iter()
@@ -274,27 +273,42 @@ fn queue(chosen: &Chosen) -> Vec<Starting<'_>> {
     chosen
         .services
         .iter()
-        .filter_map(|(service, facts)| {
-            Some(Starting {
+        .map(|(service, facts)| {
+            Ok(Starting {
                 service,
                 facts,
-                engine: engine_of(&service.name)?,
+                engine: engine(&service.name)?,
                 dependencies: service
                     .depends_on
                     .keys()
                     .filter_map(|dependency| serves.get(dependency.as_str()).map(watch::Sender::subscribe))
                     .collect(),
-                serves: serves.get(service.name.as_str())?.clone(),
+                serves: serves[service.name.as_str()].clone(),
             })
         })
         .collect()
 }
 
-fn engine_of(service: &str) -> Option<&'static dyn Engine> {
-    engines::all()
+/// An engine by its short name or its service.
+fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
+    let known = engines::all();
+    known
         .iter()
         .copied()
-        .find(|engine| engine.service() == service)
+        .find(|engine| engine.name() == name || engine.service() == name)
+        .ok_or_else(|| StackError::UnknownEngine {
+            name: name.to_owned(),
+            known: known.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(", "),
+        })
+}
+
+fn is_published_as_described(service: &Service, member: &Member) -> bool {
+    service
+        .ports
+        .iter()
+        // 0 is any free port.
+        .filter(|port| port.host_port != 0)
+        .all(|port| member.endpoint.ports.get(&port.container_port) == Some(&port.host_port))
 }
 
 fn random_name() -> String {

@@ -217,9 +217,13 @@ struct WrittenFiles {
 
 impl WrittenFiles {
     fn write(files: &Files) -> Result<Self, StackError> {
-        let directory = std::env::temp_dir().join(format!("suho-deployment-{}", std::process::id()));
-        files.write_to(&directory)?;
-        Ok(Self { directory })
+        // Two stacks of one process may build at the same time.
+        let name = format!("suho-deployment-{:016x}", rand::random::<u64>());
+        let written = Self {
+            directory: std::env::temp_dir().join(name),
+        };
+        files.write_to(&written.directory)?;
+        Ok(written)
     }
 }
 

@@ -8,8 +8,7 @@ use testcontainers::{
     bollard::{
         models::{ContainerInspectResponse, HostConfig, HostConfigLogConfig, PortBinding, PortMap, ResourcesUlimits},
         query_parameters::{
-            InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-            WaitContainerOptions,
+            InspectContainerOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptions,
         },
     },
     core::{Healthcheck, IntoContainerPort, Mount as ContainerMount},
@@ -20,6 +19,7 @@ use tokio::time::sleep;
 use super::{
     Docker, RuntimeError, SERVICE_LABEL, STACK_LABEL,
     docker::{is_absent, refused},
+    sweep::labelled,
 };
 use crate::deployment::{Files, HealthCheck, HealthTest, Mount, Service};
 
@@ -262,13 +262,7 @@ impl Docker {
 
     /// Every container of every stack, running or not, sorted by name.
     pub async fn list_containers(&self) -> Result<Vec<ListedContainer>, RuntimeError> {
-        let filter = [("label".to_owned(), vec![STACK_LABEL.to_owned()])].into();
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filter).build();
-        let found = self
-            .client
-            .list_containers(Some(options))
-            .await
-            .map_err(refused("list containers"))?;
+        let found = self.containers(&labelled(STACK_LABEL)).await?;
         let mut listed: Vec<ListedContainer> = found
             .into_iter()
             .map(|container| {

@@ -1,10 +1,10 @@
 //! The network and the volumes of a stack, and the removal of all that carries its label.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::future::join_all;
 use testcontainers::bollard::{
-    models::{NetworkCreateRequest, VolumeCreateRequest},
+    models::{ContainerSummary, Network, NetworkCreateRequest, Volume, VolumeCreateRequest},
     query_parameters::{
         ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
         RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
@@ -64,9 +64,23 @@ impl Docker {
         Ok(())
     }
 
+    /// Every stack of which there is anything at all, be it a volume that a killed start has left.
+    pub async fn list_stacks(&self) -> Result<BTreeSet<String>, RuntimeError> {
+        let filter = labelled(STACK_LABEL);
+        let containers = self.containers(&filter).await?;
+        let networks = self.networks(&filter).await?;
+        let volumes = self.volumes(&filter).await?;
+        let labels = containers
+            .into_iter()
+            .filter_map(|container| container.labels)
+            .chain(networks.into_iter().filter_map(|network| network.labels))
+            .chain(volumes.into_iter().map(|volume| volume.labels));
+        Ok(labels.filter_map(|mut labels| labels.remove(STACK_LABEL)).collect())
+    }
+
     /// Removes every container, network and volume of `stack`; what is gone already is no error.
     pub async fn sweep(&self, stack: &str) -> Result<Swept, RuntimeError> {
-        let filter = HashMap::from([("label".to_owned(), vec![format!("{STACK_LABEL}={stack}")])]);
+        let filter = labelled(&format!("{STACK_LABEL}={stack}"));
         Ok(Swept {
             containers: self.sweep_containers(&filter).await?,
             networks: self.sweep_networks(&filter).await?,
@@ -74,13 +88,31 @@ impl Docker {
         })
     }
 
-    async fn sweep_containers(&self, filter: &HashMap<String, Vec<String>>) -> Result<usize, RuntimeError> {
+    /// The containers that `filter` lets through, running or not.
+    pub(super) async fn containers(&self, filter: &Filter) -> Result<Vec<ContainerSummary>, RuntimeError> {
         let options = ListContainersOptionsBuilder::new().all(true).filters(filter).build();
-        let found = self
-            .client
+        self.client
             .list_containers(Some(options))
             .await
-            .map_err(refused("list containers"))?;
+            .map_err(refused("list containers"))
+    }
+
+    async fn networks(&self, filter: &Filter) -> Result<Vec<Network>, RuntimeError> {
+        let options = ListNetworksOptionsBuilder::new().filters(filter).build();
+        self.client
+            .list_networks(Some(options))
+            .await
+            .map_err(refused("list networks"))
+    }
+
+    async fn volumes(&self, filter: &Filter) -> Result<Vec<Volume>, RuntimeError> {
+        let options = ListVolumesOptionsBuilder::new().filters(filter).build();
+        let found = self.client.list_volumes(Some(options)).await;
+        Ok(found.map_err(refused("list volumes"))?.volumes.unwrap_or_default())
+    }
+
+    async fn sweep_containers(&self, filter: &Filter) -> Result<usize, RuntimeError> {
+        let found = self.containers(filter).await?;
         let ids: Vec<String> = found.into_iter().filter_map(|container| container.id).collect();
         all_gone(
             join_all(ids.iter().map(|id| {
@@ -92,13 +124,8 @@ impl Docker {
         )
     }
 
-    async fn sweep_networks(&self, filter: &HashMap<String, Vec<String>>) -> Result<usize, RuntimeError> {
-        let options = ListNetworksOptionsBuilder::new().filters(filter).build();
-        let found = self
-            .client
-            .list_networks(Some(options))
-            .await
-            .map_err(refused("list networks"))?;
+    async fn sweep_networks(&self, filter: &Filter) -> Result<usize, RuntimeError> {
+        let found = self.networks(filter).await?;
         let ids: Vec<String> = found.into_iter().filter_map(|network| network.id).collect();
         all_gone(
             join_all(ids.iter().map(|id| self.client.remove_network(id))).await,
@@ -106,19 +133,9 @@ impl Docker {
         )
     }
 
-    async fn sweep_volumes(&self, filter: &HashMap<String, Vec<String>>) -> Result<usize, RuntimeError> {
-        let options = ListVolumesOptionsBuilder::new().filters(filter).build();
-        let found = self
-            .client
-            .list_volumes(Some(options))
-            .await
-            .map_err(refused("list volumes"))?;
-        let names: Vec<String> = found
-            .volumes
-            .unwrap_or_default()
-            .into_iter()
-            .map(|volume| volume.name)
-            .collect();
+    async fn sweep_volumes(&self, filter: &Filter) -> Result<usize, RuntimeError> {
+        let found = self.volumes(filter).await?;
+        let names: Vec<String> = found.into_iter().map(|volume| volume.name).collect();
         all_gone(
             join_all(names.iter().map(|name| {
                 let options = RemoveVolumeOptionsBuilder::new().force(true).build();
@@ -130,8 +147,16 @@ impl Docker {
     }
 }
 
+/// What a listing is narrowed by.
+type Filter = HashMap<String, Vec<String>>;
+
+/// Lets through what has the label; it may name the label's value as well.
+pub(super) fn labelled(label: &str) -> Filter {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
+}
+
 /// The labels of everything that belongs to `stack`.
-pub(super) fn stack_labels(stack: &str) -> HashMap<String, String> {
+fn stack_labels(stack: &str) -> HashMap<String, String> {
     HashMap::from([(STACK_LABEL.to_owned(), stack.to_owned())])
 }
 

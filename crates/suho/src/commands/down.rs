@@ -11,14 +11,8 @@ use crate::{Outcome, arguments::Down};
 
 pub async fn run(arguments: Down) -> anyhow::Result<Outcome> {
     let docker = Docker::connect().await?;
-    let running: BTreeSet<String> = docker
-        .list_containers()
-        .await?
-        .into_iter()
-        .map(|container| container.stack)
-        .collect();
     let names = if arguments.all {
-        running
+        docker.list_stacks().await?
     } else {
         BTreeSet::from([arguments.name])
     };

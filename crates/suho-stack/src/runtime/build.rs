@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
     sync::mpsc,
 };
@@ -107,13 +107,12 @@ async fn run_lines(mut command: Command, shown: &str, mut each: impl FnMut(&str)
         .spawn()
         .map_err(program)?;
     let (sender, mut lines) = mpsc::channel::<String>(64);
-    let outputs = [
-        child
-            .stdout
-            .take()
-            .map(|output| tokio::spawn(forward(output, sender.clone()))),
-        child.stderr.take().map(|output| tokio::spawn(forward(output, sender))),
-    ];
+    if let Some(output) = child.stdout.take() {
+        tokio::spawn(forward(output, sender.clone()));
+    }
+    if let Some(output) = child.stderr.take() {
+        tokio::spawn(forward(output, sender));
+    }
     let mut last = VecDeque::with_capacity(SHOWN_LINES);
     while let Some(line) = lines.recv().await {
         each(&line);
@@ -122,7 +121,6 @@ async fn run_lines(mut command: Command, shown: &str, mut each: impl FnMut(&str)
         }
         last.push_back(line);
     }
-    drop(outputs);
     let status = child.wait().await.map_err(program)?;
     if status.success() {
         Ok(())
@@ -133,9 +131,11 @@ async fn run_lines(mut command: Command, shown: &str, mut each: impl FnMut(&str)
     }
 }
 
-async fn forward(output: impl tokio::io::AsyncRead + Unpin, sender: mpsc::Sender<String>) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+/// Whatever bytes a tool prints: an output that nobody reads on would end the build.
+async fn forward(output: impl AsyncRead + Unpin, sender: mpsc::Sender<String>) {
+    let mut lines = BufReader::new(output).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         if sender.send(line).await.is_err() {
             return;
         }
@@ -158,7 +158,7 @@ fn named_step(line: &str) -> Option<(String, String)> {
 mod tests {
     use rstest::rstest;
 
-    use super::named_step;
+    use super::*;
 
     #[rstest]
     #[case("#15 [suho-kafka] exporting to image", Some(("suho-kafka", "exporting to image")))]
@@ -172,5 +172,17 @@ mod tests {
     fn a_step_is_read_from_the_builders_line(#[case] line: &str, #[case] step: Option<(&str, &str)>) {
         let read = named_step(line);
         assert_eq!(read.as_ref().map(|(image, step)| (image.as_str(), step.as_str())), step);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_no_text_is_shown_as_far_as_it_is() -> Result<(), RuntimeError> {
+        let mut printf = Command::new("printf");
+        printf.arg("caf\\351\\nlast\\n");
+        let mut lines = Vec::new();
+
+        run_lines(printf, "printf", |line| lines.push(line.to_owned())).await?;
+
+        assert_eq!(lines, ["caf\u{fffd}", "last"]);
+        Ok(())
     }
 }

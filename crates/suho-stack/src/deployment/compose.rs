@@ -26,8 +26,6 @@ pub struct Deployment {
     pub network: String,
     /// The named volumes, in the order of the compose file.
     pub volumes: IndexSet<String>,
-    /// Where the deployment was read from.
-    pub files: Files,
 }
 
 /// A service of the deployment.

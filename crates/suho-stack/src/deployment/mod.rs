@@ -9,6 +9,9 @@
 //! - [`declarations`]: the streams and topics that the platform needs.
 //! - [`settings`]: the configuration files as file, line, key and value.
 //! - [`fingerprint`]: one hash over all of it that can say which part changed.
+//! - [`secret`]: a value that must not be printed.
+//! - `shape`, `reading`: from the YAML of a compose file to those values, each error with its line.
+//! - `selection`: which files of a directory belong to the deployment.
 
 pub mod compose;
 pub mod declarations;

@@ -30,7 +30,7 @@ pub(super) fn read(
         let reader = Reader { file, files, variables };
         draft.apply(&reader, shape_of(files, file)?)?;
     }
-    draft.finish(files)
+    draft.finish()
 }
 
 /// The variables that a compose file names anywhere, one entry for each time.
@@ -242,7 +242,7 @@ impl Draft {
         }
     }
 
-    fn finish(mut self, files: &Files) -> Result<Deployment, DeploymentError> {
+    fn finish(mut self) -> Result<Deployment, DeploymentError> {
         for (dependency, at) in self.dependencies {
             if !self.services.contains_key(&dependency) {
                 return Err(DeploymentError::Inconsistent {
@@ -266,7 +266,6 @@ impl Draft {
             services: self.services,
             network: self.networks.into_values().next().unwrap_or_default(),
             volumes: self.volumes,
-            files: files.clone(),
         })
     }
 }

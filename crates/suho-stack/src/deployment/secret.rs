@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A password, a key: its `Debug` shows nothing, and reading it is a visible act.
 ///
-/// Serialising writes the value: the state file and the endpoint file, both of mode 0600, are its only readers.
+/// Serialising writes the value: into the state file, which has mode 0600, and where somebody asks for endpoints as JSON.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

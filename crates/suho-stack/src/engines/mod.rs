@@ -7,6 +7,7 @@
 //! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
 //! - `http`: requests to those engines that are spoken to over HTTP.
 //! - `scratch`: names and values that nothing else has.
+//! - `waiting`: what an engine said last while it was not ready.
 //!
 //! Adding an engine is adding a folder and one line in [`all`].
 

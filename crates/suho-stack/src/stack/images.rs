@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use tokio::{sync::Mutex, time::interval};
+use tokio::sync::Mutex;
 
-use super::{Absent, Progress, StackError};
+use super::{Absent, Progress, StackError, progress::telling};
 use crate::{
     deployment::{Deployment, Files, Service, Variables},
     runtime::{Docker, ImageBuild, ImageFacts, RuntimeError, registry::is_reachable},
@@ -147,17 +147,13 @@ impl Chooser<'_> {
         if let Some(facts) = self.docker.image_facts(&service.image).await? {
             return Ok((facts, "present".to_owned()));
         }
-        let image = service.image.to_string();
-        let mut words = interval(TELL_EVERY);
-        let pull = self.docker.pull(&service.image);
-        tokio::pin!(pull);
-        let began = words.tick().await;
-        loop {
-            tokio::select! {
-                result = &mut pull => break result?,
-                _ = words.tick() => (self.tell)(Progress::Pulling { image: image.clone(), elapsed: began.elapsed() }),
-            }
-        }
+        telling(TELL_EVERY, self.docker.pull(&service.image), |elapsed| {
+            (self.tell)(Progress::Pulling {
+                image: service.image.to_string(),
+                elapsed,
+            });
+        })
+        .await?;
         let facts = self.docker.image_facts(&service.image).await?.unwrap_or_default();
         Ok((facts, "pulled".to_owned()))
     }

@@ -1,6 +1,8 @@
 //! What there is to tell while one waits for a stack.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::runtime::BuildProgress;
 
@@ -57,4 +59,44 @@ pub enum Progress {
         /// Since the start of the stack began.
         elapsed: Duration,
     },
+}
+
+/// Runs `work` to its end, and tells `every` so often how long it has taken.
+pub async fn telling<T>(every: Duration, work: impl Future<Output = T>, mut tell: impl FnMut(Duration)) -> T {
+    let mut words = interval(every);
+    words.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    words.tick().await;
+    let began = Instant::now();
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            output = &mut work => return output,
+            _ = words.tick() => tell(began.elapsed()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_long_is_told_and_what_does_not_is_not() {
+        let every = Duration::from_secs(3);
+        let mut told = Vec::new();
+
+        telling(every, sleep(Duration::from_secs(1)), |elapsed| {
+            told.push(elapsed.as_secs());
+        })
+        .await;
+        assert!(told.is_empty());
+
+        telling(every, sleep(Duration::from_secs(7)), |elapsed| {
+            told.push(elapsed.as_secs());
+        })
+        .await;
+        assert_eq!(told, [3, 6]);
+    }
 }

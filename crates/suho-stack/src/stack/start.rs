@@ -2,12 +2,9 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval, sleep},
-};
+use tokio::{sync::watch, time::sleep};
 
-use super::{LastWords, Member, Progress, StackError, Timeline, guard::Guard};
+use super::{LastWords, Member, Progress, StackError, Timeline, guard::Guard, progress::telling};
 use crate::{
     deployment::{Declarations, Files, Service},
     engines::{Endpoint, Engine, Waiting},
@@ -73,8 +70,11 @@ impl Start<'_> {
             .telling(
                 service,
                 || "the container to be launched".to_owned(),
-                self.timeline
-                    .measure(&service.name, "launch", self.guard.watch(Box::pin(launch.start(self.docker)))),
+                self.timeline.measure(
+                    &service.name,
+                    "launch",
+                    self.guard.watch(Box::pin(launch.start(self.docker))),
+                ),
             )
             .await?;
         (self.tell)(Progress::Launched {
@@ -139,20 +139,14 @@ impl Start<'_> {
 
     /// Tells every now and then for what the service waits, until `work` is done.
     async fn telling<T>(&self, service: &Service, reason: impl Fn() -> String, work: impl Future<Output = T>) -> T {
-        let mut words = interval(TELL_EVERY);
-        words.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        words.tick().await;
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                output = &mut work => return output,
-                _ = words.tick() => (self.tell)(Progress::Waiting {
-                    service: service.name.clone(),
-                    reason: reason(),
-                    elapsed: self.timeline.elapsed(),
-                }),
-            }
-        }
+        telling(TELL_EVERY, work, |_| {
+            (self.tell)(Progress::Waiting {
+                service: service.name.clone(),
+                reason: reason(),
+                elapsed: self.timeline.elapsed(),
+            });
+        })
+        .await
     }
 }
 

@@ -3,9 +3,14 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use crate::{
+    Outcome,
+    arguments::{Images, Source},
+    output,
+};
 use serde::Serialize;
 use suho_stack::{
     deployment::{Deployment, Files, ImageReference, Variables},
@@ -14,14 +19,8 @@ use suho_stack::{
     stack::{
         Progress,
         images::{AIRGAP_FILE, COMPOSE_FILE, build},
+        progress::telling,
     },
-};
-use tokio::time::interval;
-
-use crate::{
-    Outcome,
-    arguments::{Images, Source},
-    output,
 };
 
 /// Between two words about the steps that are under way.
@@ -113,7 +112,6 @@ impl Described {
             println!("air-gap images: not built: {reason}");
             return Ok(Outcome::Fine);
         }
-        let began = Instant::now();
         let steps = Mutex::new(BTreeMap::new());
         let note = |progress: BuildProgress| {
             output::tell(Progress::Building(progress.clone()));
@@ -124,15 +122,8 @@ impl Described {
             }
             steps.insert(progress.image, progress.step);
         };
-        let mut words = interval(TELL_EVERY);
         let build = build(&self.files, source.directory.as_deref(), &self.variables, note);
-        tokio::pin!(build);
-        let took = loop {
-            tokio::select! {
-                result = &mut build => break result?,
-                _ = words.tick() => tell_again(&steps, began.elapsed()),
-            }
-        };
+        let took = telling(TELL_EVERY, build, |elapsed| tell_again(&steps, elapsed)).await?;
         println!("air-gap images: built in {}", output::seconds(took));
         Ok(Outcome::Fine)
     }
@@ -155,11 +146,15 @@ impl Described {
         }
         Ok(match pulled {
             None => Some("every engine that can be had has its image"),
-            Some(image) => docker
-                .pull(image)
-                .await
-                .is_ok()
-                .then_some("the pinned upstream images can be pulled"),
+            Some(image) => telling(TELL_EVERY, docker.pull(image), |elapsed| {
+                output::tell(Progress::Pulling {
+                    image: image.to_string(),
+                    elapsed,
+                });
+            })
+            .await
+            .is_ok()
+            .then_some("the pinned upstream images can be pulled"),
         })
     }
 }

@@ -33,7 +33,7 @@ where
     loop {
         match timeout(limit, attempt()).await {
             Ok(Ok(answer)) => return answer,
-            Ok(Err(error)) => waiting.because(error.in_full()),
+            Ok(Err(error)) => waiting.because(format!("failed to {}", error.in_full())),
             Err(_) => {
                 waiting.because(format!("no answer within {limit:?}"));
                 limit = LAST_LIMIT.min(limit * 2);

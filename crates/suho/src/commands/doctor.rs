@@ -2,6 +2,7 @@
 
 use std::{fs, net::TcpListener, process::Stdio};
 
+use futures::future::join_all;
 use serde::Serialize;
 use suho_stack::{
     deployment::{Deployment, Files, Variables},
@@ -116,7 +117,6 @@ async fn compose() -> Finding {
 /// Every registry that the pinned images come from.
 async fn registries(deployment: &Deployment) -> Finding {
     const WHAT: &str = "registries";
-    let mut unreachable = Vec::new();
     let mut hosts: Vec<_> = deployment
         .services
         .values()
@@ -124,11 +124,12 @@ async fn registries(deployment: &Deployment) -> Finding {
         .collect();
     hosts.sort_unstable();
     hosts.dedup();
-    for host in &hosts {
-        if !is_reachable(host).await {
-            unreachable.push(*host);
-        }
-    }
+    let answers = join_all(hosts.iter().map(|host| is_reachable(host))).await;
+    let unreachable: Vec<_> = hosts
+        .iter()
+        .zip(answers)
+        .filter_map(|(host, reachable)| (!reachable).then_some(*host))
+        .collect();
     if unreachable.is_empty() {
         Finding::fine(WHAT, format!("{} reachable", hosts.join(", ")))
     } else {

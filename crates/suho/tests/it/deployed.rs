@@ -3,7 +3,7 @@ use std::{fmt::Write, fs, path::Path, process::Command};
 use serde_json::Value;
 use suho_stack::deployment::{Deployment, Files, Variables};
 
-use crate::{life::copy, root, run, stdout, suho, unique};
+use crate::{copy_deployment, root, run, stdout, suho, unique};
 
 const COMPOSE_FILES: [&str; 3] = ["docker-compose.yml", "docker-compose.airgap.yml", "test.yml"];
 
@@ -19,7 +19,7 @@ impl Deployed {
             directory: tempfile::tempdir().unwrap(),
             project: unique("deployed"),
         };
-        copy(&root().join("compose"), deployed.path());
+        copy_deployment(deployed.path());
         run(
             Command::new("bash")
                 .arg(root().join("scripts/env.sh"))
@@ -161,7 +161,7 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
 #[test]
 fn without_secrets_compose_says_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    copy(&root().join("compose"), directory.path());
+    copy_deployment(directory.path());
 
     let config = Command::new("docker")
         .current_dir(directory.path())

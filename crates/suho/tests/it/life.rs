@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{left_behind, run, stdout, suho, unique};
+use crate::{copy_deployment, left_behind, run, stdout, suho, unique};
 
 #[test]
 fn a_stack_lives_from_up_to_down() {
@@ -78,7 +78,7 @@ fn what_cannot_be_carried_out_says_so_and_exits_with_2() {
 fn an_engine_that_fails_exits_with_1_and_leaves_nothing() {
     let name = unique("failing");
     let directory = tempfile::tempdir().unwrap();
-    copy(&crate::root().join("compose"), directory.path());
+    copy_deployment(directory.path());
     fs::write(directory.path().join("nats-server.conf"), "max_paylod: 1MB\n").unwrap();
 
     let up = run(
@@ -108,10 +108,4 @@ fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(stdout(&run(suho().args(["completions", shell]), 0)).contains("verify"));
     }
-}
-
-/// Copies the deployment's directory, without what `make env` wrote.
-pub fn copy(from: &std::path::Path, to: &std::path::Path) {
-    let files = suho_stack::deployment::Files::from_directory(from).unwrap();
-    files.write_to(to).unwrap();
 }

@@ -14,10 +14,12 @@ mod interruption;
 mod life;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
 };
+
+use suho_stack::deployment::Files;
 
 /// The root of the repository.
 fn root() -> PathBuf {
@@ -25,6 +27,12 @@ fn root() -> PathBuf {
         .join("../..")
         .canonicalize()
         .unwrap()
+}
+
+/// Copies the deployment into `directory`, without what `make env` wrote.
+fn copy_deployment(directory: &Path) {
+    let files = Files::from_directory(&root().join("compose")).unwrap();
+    files.write_to(directory).unwrap();
 }
 
 /// `suho`, with its state in a directory of this test run.

@@ -10,19 +10,26 @@ from pathlib import Path
 from .errors import AUTHENTICATION_FAILED, ClickHouseError
 
 
+def as_ipv6(network: str) -> ipaddress.IPv6Network:
+    """As ClickHouse counts: an address of version 4 is one of version 6, so that `::/0` is everywhere."""
+    parsed = ipaddress.ip_network(network, strict=False)
+    if isinstance(parsed, ipaddress.IPv4Network):
+        return ipaddress.IPv6Network(f"::ffff:{parsed.network_address}/{96 + parsed.prefixlen}")
+    return parsed
+
+
 @dataclass(frozen=True)
 class Account:
     name: str
     password_sha256: str | None
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    networks: tuple[ipaddress.IPv6Network, ...]
     profile: str
 
     def admits(self, password: str, address: str) -> bool:
         if self.password_sha256 is None:
             return False
         digest = hashlib.sha256(password.encode()).hexdigest()
-        ip = ipaddress.ip_address(address)
-        ip = getattr(ip, "ipv4_mapped", None) or ip
+        ip = as_ipv6(address)[0]
         return hmac.compare_digest(digest, self.password_sha256) and any(ip in network for network in self.networks)
 
 
@@ -36,7 +43,7 @@ class Accounts:
             Account(
                 entry["name"],
                 entry["password_sha256"],
-                tuple(ipaddress.ip_network(network, strict=False) for network in entry["networks"]),
+                tuple(as_ipv6(network) for network in entry["networks"]),
                 entry["profile"],
             )
             for entry in json.loads(path.read_text())

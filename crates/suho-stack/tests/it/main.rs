@@ -6,6 +6,7 @@
 //! - [`failures`]: what goes wrong is told at once, in the engine's own words.
 //! - [`leftovers`]: nothing stays behind a stop, a cancellation, a panic.
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
+//! - [`strangers`]: a door that was left open is found out.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +19,7 @@ mod engines;
 mod failures;
 mod leftovers;
 mod neighbours;
+mod strangers;
 
 use suho_stack::runtime::{Docker, sweep::Swept};
 

@@ -46,7 +46,9 @@ impl Engine for Weaviate {
 /// The version, once the node has elected itself and reads its schema for the service user.
 async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     let caller = client::connect(endpoint)?;
-    caller.send(Method::GET, "/v1/.well-known/ready", "be ready").await?;
+    caller
+        .send(Method::GET, "/v1/.well-known/ready", "ask for readiness")
+        .await?;
     caller.send(Method::GET, "/v1/schema", "read the schema").await?;
     let answer = caller.send(Method::GET, "/v1/meta", "read the version").await?;
     match answer["version"].as_str() {

@@ -106,6 +106,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::os::unix::fs::symlink;
     use std::process::Command;
 
     use super::*;
@@ -158,6 +159,19 @@ mod tests {
         let files = Files::from_directory(path).unwrap();
         let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["some/some.conf", "some/tool"]);
+    }
+
+    #[test]
+    fn a_link_counts_as_the_file_that_it_leads_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        write(&path.join("some/some.conf"), b"text").unwrap();
+        symlink("some/some.conf", path.join("link.conf")).unwrap();
+        symlink("some", path.join("directory")).unwrap();
+        symlink("nowhere", path.join("dangling")).unwrap();
+        let files = Files::from_directory(path).unwrap();
+        let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["link.conf", "some/some.conf"]);
     }
 
     #[test]

@@ -42,10 +42,12 @@ fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) -> io::Resul
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        let is_directory = entry.file_type()?.is_dir();
-        if is_directory && !name.starts_with('.') && name != BACKUPS {
-            collect(&entry.path(), &format!("{prefix}{name}/"), found)?;
-        } else if !is_directory && (belongs(&name) || is_script_without_ending(&entry.path(), &name)?) {
+        let path = entry.path();
+        // A link to a file is one; a link to a directory is not followed, and a pipe would be waited for.
+        let is_file = fs::metadata(&path).is_ok_and(|target| target.is_file());
+        if entry.file_type()?.is_dir() && !name.starts_with('.') && name != BACKUPS {
+            collect(&path, &format!("{prefix}{name}/"), found)?;
+        } else if is_file && (belongs(&name) || is_script_without_ending(&path, &name)?) {
             found.push(format!("{prefix}{name}"));
         }
     }

@@ -1,11 +1,6 @@
 //! `suho verify`: every engine serves its user and refuses strangers.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Read},
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use anyhow::Context;
 use suho_stack::{
@@ -64,21 +59,16 @@ fn asked(arguments: &Verify) -> anyhow::Result<Asked> {
 }
 
 fn read_endpoints(file: &Path) -> anyhow::Result<BTreeMap<String, Endpoint>> {
-    let content = if file == Path::new("-") {
-        let mut content = String::new();
-        io::stdin().read_to_string(&mut content).map(|_| content)
+    let (name, content) = if file == Path::new("-") {
+        ("standard input".to_owned(), io::read_to_string(io::stdin()))
     } else {
-        fs::read_to_string(file)
+        (file.display().to_string(), fs::read_to_string(file))
     };
-    let content = content.with_context(|| format!("failed to read {}", file.display()))?;
-    let endpoints: BTreeMap<_, _> = serde_json::from_str(&content).with_context(|| {
-        format!(
-            "failed to read {} as endpoints; `suho env --json` prints such a file",
-            file.display()
-        )
-    })?;
+    let content = content.with_context(|| format!("failed to read {name}"))?;
+    let endpoints: BTreeMap<_, _> = serde_json::from_str(&content)
+        .with_context(|| format!("failed to read {name} as endpoints; `suho env --json` prints such a file"))?;
     // Nothing asked is nothing proved.
-    anyhow::ensure!(!endpoints.is_empty(), "{} names no endpoint", file.display());
+    anyhow::ensure!(!endpoints.is_empty(), "{name} holds no endpoint");
     Ok(endpoints)
 }
 

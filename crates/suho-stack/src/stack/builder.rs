@@ -120,12 +120,7 @@ impl StackBuilder {
     pub async fn start(self) -> Result<Stack, StackError> {
         let docker = Docker::connect().await?;
         let name = self.stack_name();
-        if docker
-            .list_containers()
-            .await?
-            .iter()
-            .any(|container| container.stack == name)
-        {
+        if docker.list_stacks().await?.contains(&name) {
             return Err(StackError::Exists(name));
         }
         let (upstream, airgap, variables) = self.deployments()?;
@@ -225,8 +220,7 @@ impl StackBuilder {
         let starting = queue(&chosen)?;
         let network = format!("{}-{name}", deployment.network);
         let timeline = Timeline::begin();
-        let guard = Guard::new(docker.clone(), name.clone());
-        guard.watch(docker.create_network(&network, &name)).await?;
+        let guard = Guard::claim(docker.clone(), name.clone(), &network).await?;
         let start = Start {
             docker: &docker,
             guard: &guard,

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::{StackError, state::lock_claims};
 use crate::runtime::Docker;
 
 /// How often a removal is tried; with the pause below some ten seconds.
@@ -30,13 +31,23 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(docker: Docker, stack: String) -> Self {
-        Self {
+    /// Takes the name `stack` by creating its network: of several processes that ask at the same moment, one gets it.
+    ///
+    /// Whoever has the guard may remove what carries the name, so nobody may have it beside him.
+    pub(super) async fn claim(docker: Docker, stack: String, network: &str) -> Result<Self, StackError> {
+        let claiming = lock_claims().await?;
+        if docker.list_stacks().await?.contains(&stack) {
+            return Err(StackError::Exists(stack));
+        }
+        let guard = Self {
             docker,
             stack,
             armed: true,
             unanswered: AtomicUsize::new(0),
-        }
+        };
+        guard.watch(guard.docker.create_network(network, &guard.stack)).await?;
+        drop(claiming);
+        Ok(guard)
     }
 
     /// Runs a request that makes something. One that is cut off stays unanswered: what it makes may appear later.

@@ -109,7 +109,7 @@ impl StackState {
     pub fn save(&self) -> Result<(), StackError> {
         let path = file(&self.name);
         let write = || {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory())?;
+            make_directory()?;
             let draft = path.with_extension("draft");
             let mut output = fs::OpenOptions::new()
                 .write(true)
@@ -140,6 +140,38 @@ impl StackState {
             _ => Ok(()),
         }
     }
+}
+
+/// Waits until no other process of this user claims a stack, and keeps them from it as long as the file lives: the kernel
+/// gives a lock back with its file, also where a process is killed.
+pub(super) async fn lock_claims() -> Result<fs::File, StackError> {
+    let path = directory().join("claims.lock");
+    let failed = |source| StackError::StateFile {
+        action: "lock",
+        path: path.clone(),
+        source,
+    };
+    make_directory().map_err(failed)?;
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A claim is a request or two to the Docker engine.
+            Err(fs::TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
+    }
+}
+
+/// For its owner alone: the files in it hold secrets.
+fn make_directory() -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory())
 }
 
 fn file(name: &str) -> PathBuf {

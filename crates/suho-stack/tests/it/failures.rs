@@ -7,6 +7,7 @@ use std::{
 use rstest::rstest;
 use suho_stack::{
     deployment::{Files, Secret, Variables},
+    engines,
     stack::{Progress, Stack, StackError},
 };
 
@@ -150,4 +151,26 @@ async fn a_name_that_is_taken_is_refused() {
     assert!(matches!(second, Err(StackError::Exists(taken)) if taken == name));
     assert!(first.endpoint("suho-nats-server").is_some());
     first.stop().await.unwrap();
+}
+
+/// The loser must not remove what the winner has made under the same name.
+#[tokio::test]
+async fn of_two_starts_of_one_name_at_the_same_moment_one_comes_up() {
+    let name = unique("race");
+    let start = || Stack::builder().name(&name).engines(["nats"]).start();
+
+    let (first, second) = tokio::join!(start(), start());
+
+    let (winner, loser) = match (first, second) {
+        (Ok(winner), Err(loser)) | (Err(loser), Ok(winner)) => (winner, loser),
+        both => panic!("not one winner: {both:?}"),
+    };
+    assert!(matches!(loser, StackError::Exists(_)), "{loser}");
+    let nats = winner.endpoint("suho-nats-server").unwrap();
+    engines::by_service("suho-nats-server")
+        .unwrap()
+        .round_trip(nats)
+        .await
+        .unwrap();
+    winner.stop().await.unwrap();
 }

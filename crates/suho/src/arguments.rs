@@ -231,7 +231,9 @@ impl From<PublishedOn> for Ports {
 
 /// Prints the completions of `shell`.
 pub fn print_completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut Arguments::command(), "suho", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "suho", &mut script);
+    say!("{}", String::from_utf8_lossy(&script));
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

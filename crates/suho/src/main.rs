@@ -7,9 +7,11 @@
 //!
 //! The command line adds no knowledge of its own: what it does is in the library `suho-stack`.
 
+#[macro_use]
+mod output;
+
 mod arguments;
 mod commands;
-mod output;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
         Some(Err(error)) => explain(&error),
         // The future was dropped, and with it went what it was starting.
         None => {
-            eprintln!("suho: interrupted");
+            note!("suho: interrupted");
             ExitCode::from(INTERRUPTED)
         }
     }
@@ -98,7 +100,7 @@ async fn interrupted() {
 }
 
 fn explain(error: &anyhow::Error) -> ExitCode {
-    eprintln!("suho: {}", commands::in_words(error));
+    note!("suho: {}", commands::in_words(error));
     ExitCode::from(if commands::is_failure(error) {
         FAILED
     } else {

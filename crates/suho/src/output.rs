@@ -1,5 +1,21 @@
 //! Progress lines on standard error, tables on standard output.
 
+/// A line on standard output. A reader who has gone (`suho ps | head -1`) has seen enough, and is no reason to panic.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
+/// A line on standard error, which nobody may be reading either.
+macro_rules! note {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 use std::{fmt::Display, time::Duration};
 
 use suho_stack::{engines, stack::Progress};
@@ -44,7 +60,7 @@ pub fn tell(progress: Progress) {
 
 /// One line about one engine.
 fn line(service: &str, words: impl Display) {
-    eprintln!("{:<NAME_WIDTH$} {words}", short(service));
+    note!("{:<NAME_WIDTH$} {words}", short(service));
 }
 
 /// As much of it as fits a line.
@@ -88,7 +104,7 @@ pub fn table<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: &[[String; C
             .enumerate()
             .map(|(column, cell)| format!("{cell:<width$}", width = width(column)))
             .collect();
-        println!("{}", padded.join("  ").trim_end());
+        say!("{}", padded.join("  ").trim_end());
     };
     print(headings);
     for row in rows {

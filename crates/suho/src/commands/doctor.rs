@@ -78,7 +78,7 @@ pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
         ports(&deployment),
     ];
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        say!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         print(&findings);
     }
@@ -226,7 +226,7 @@ fn print(findings: &[Finding]) {
     output::table(["WHAT", "IS", "FOUND"], &rows);
     for finding in findings {
         if let Some(mend) = finding.mend {
-            println!("{}: {mend}", finding.what);
+            say!("{}: {mend}", finding.what);
         }
     }
 }

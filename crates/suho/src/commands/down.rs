@@ -26,11 +26,13 @@ async fn remove(docker: &Docker, name: &str) -> Result<(), StackError> {
     let swept = docker.sweep(name).await?;
     StackState::forget(name)?;
     if swept.is_empty() {
-        println!("stack {name}: nothing runs");
+        say!("stack {name}: nothing runs");
     } else {
-        println!(
+        say!(
             "stack {name}: removed {} containers, {} networks, {} volumes",
-            swept.containers, swept.networks, swept.volumes
+            swept.containers,
+            swept.networks,
+            swept.volumes
         );
     }
     Ok(())

@@ -13,13 +13,13 @@ pub fn run(arguments: &Env) -> anyhow::Result<Outcome> {
         }
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&endpoints)?);
+        say!("{}", serde_json::to_string_pretty(&endpoints)?);
         return Ok(Outcome::Fine);
     }
     for engine in engines::all() {
         if let Some(endpoint) = endpoints.get(engine.service()) {
             for (name, value) in engine.variables(endpoint)? {
-                println!("export {name}='{value}'");
+                say!("export {name}='{value}'");
             }
         }
     }

@@ -77,7 +77,7 @@ impl Described {
     async fn list(&self, json: bool) -> anyhow::Result<Outcome> {
         let rows = self.rows(&Docker::connect().await?).await?;
         if json {
-            println!("{}", serde_json::to_string_pretty(&rows)?);
+            say!("{}", serde_json::to_string_pretty(&rows)?);
         } else {
             let cells: Vec<_> = rows.into_iter().map(Row::cells).collect();
             output::table(["ENGINE", "SOURCE", "SIZE", "IMAGE", "WHAT IT IS"], &cells);
@@ -109,7 +109,7 @@ impl Described {
     async fn build(&self, source: &Source, if_needed: bool) -> anyhow::Result<Outcome> {
         let docker = Docker::connect().await?;
         if if_needed && let Some(reason) = self.why_no_build(&docker).await? {
-            println!("air-gap images: not built: {reason}");
+            say!("air-gap images: not built: {reason}");
             return Ok(Outcome::Fine);
         }
         let steps = Mutex::new(BTreeMap::new());
@@ -124,7 +124,7 @@ impl Described {
         };
         let build = build(&self.files, source.directory.as_deref(), &self.variables, note);
         let took = telling(TELL_EVERY, build, |elapsed| tell_again(&steps, elapsed)).await?;
-        println!("air-gap images: built in {}", output::seconds(took));
+        say!("air-gap images: built in {}", output::seconds(took));
         Ok(Outcome::Fine)
     }
 

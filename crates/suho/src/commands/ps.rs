@@ -17,9 +17,9 @@ pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string_pretty(&rows)?);
     } else if containers.is_empty() {
-        println!("no stack runs; `suho up` starts one");
+        say!("no stack runs; `suho up` starts one");
     } else {
         let rows: Vec<_> = containers
             .into_iter()

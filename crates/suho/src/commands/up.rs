@@ -20,9 +20,9 @@ use crate::{
 pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     let builder = builder(&arguments)?;
     if let Some(state) = builder.find().await? {
-        eprintln!("stack {} runs already, from these very files", state.name);
+        note!("stack {} runs already, from these very files", state.name);
         if arguments.timeline.is_some() {
-            eprintln!("nothing was started, so that there is no timeline to write");
+            note!("nothing was started, so that there is no timeline to write");
         }
         return report(&state, &prove(&state).await, arguments.json);
     }
@@ -44,8 +44,10 @@ pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     let state = stack.leave_running()?;
     let outcome = report(&state, &proof, arguments.json)?;
     if !arguments.json {
-        println!("\nready in {}; critical path: {critical_path}", output::seconds(took));
-        println!("{}", what_next(&state.name));
+        say!("\nready in {}; critical path: {critical_path}", output::seconds(took));
+        // As it was called, so that what it says to type can be typed.
+        let suho = std::env::args().next().unwrap_or_else(|| "suho".to_owned());
+        say!("{}", what_next(&suho, &state.name));
     }
     Ok(outcome)
 }
@@ -87,7 +89,7 @@ fn report(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outc
         let result = json!({
             "name": state.name, "network": state.network, "members": members, "absent": state.absent, "proof": proof,
         });
-        println!("{}", serde_json::to_string_pretty(&result)?);
+        say!("{}", serde_json::to_string_pretty(&result)?);
     } else {
         print_table(state);
         verify::print(proof);
@@ -120,19 +122,19 @@ fn print_table(state: &StackState) {
             nothing(),
         ]
     });
-    println!();
+    say!();
     output::table(
         ["ENGINE", "VERSION", "WHAT IT IS", "ENDPOINT", "READY AFTER"],
         &present.chain(absent).collect::<Vec<_>>(),
     );
-    println!();
+    say!();
     for member in &state.members {
         if let Some(stand_in) = &member.facts.stand_in {
-            println!("{} is a stand-in: {stand_in}", output::short(&member.service));
+            say!("{} is a stand-in: {stand_in}", output::short(&member.service));
         }
     }
     for absent in &state.absent {
-        println!("{} is absent: {}", output::short(&absent.service), absent.reason);
+        say!("{} is absent: {}", output::short(&absent.service), absent.reason);
     }
 }
 
@@ -146,11 +148,11 @@ fn kind(member: &suho_stack::stack::Member) -> String {
     }
 }
 
-fn what_next(name: &str) -> String {
+fn what_next(suho: &str, name: &str) -> String {
     let (reach, remove) = if name == DEFAULT_STACK {
-        ("suho env".to_owned(), "suho down".to_owned())
+        (format!("{suho} env"), format!("{suho} down"))
     } else {
-        (format!("suho env --name {name}"), format!("suho down {name}"))
+        (format!("{suho} env --name {name}"), format!("{suho} down {name}"))
     };
     format!("how to reach it: eval \"$({reach})\"; how to remove it: {remove}")
 }
@@ -165,11 +167,11 @@ mod tests {
     #[test]
     fn what_it_says_to_type_next_is_understood() {
         assert_eq!(
-            what_next(DEFAULT_STACK),
-            "how to reach it: eval \"$(suho env)\"; how to remove it: suho down"
+            what_next("target/debug/suho", DEFAULT_STACK),
+            "how to reach it: eval \"$(target/debug/suho env)\"; how to remove it: target/debug/suho down"
         );
         for command in ["suho env --name orders", "suho down orders"] {
-            assert!(what_next("orders").contains(command));
+            assert!(what_next("suho", "orders").contains(command));
             assert!(Arguments::try_parse_from(command.split(' ')).is_ok(), "{command}");
         }
     }

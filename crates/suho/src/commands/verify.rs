@@ -30,7 +30,7 @@ pub async fn run(arguments: Verify) -> anyhow::Result<Outcome> {
     let asked = asked(&arguments)?;
     let report = proof::connectivity(&asked.endpoints, &asked.absent).await;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
     }
@@ -124,7 +124,7 @@ pub fn print(report: &Report) {
             ]
         })
         .collect();
-    println!();
+    say!();
     output::table(["ENGINE", "CHECK", "TOOK", "VERDICT"], &rows);
 }
 

@@ -109,3 +109,17 @@ fn completions_are_printed_for_every_shell() {
         assert!(stdout(&run(suho().args(["completions", shell]), 0)).contains("verify"));
     }
 }
+
+/// `suho completions bash | head -1`
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let mut child = suho()
+        .args(["completions", "bash"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+
+    drop(child.stdout.take());
+
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -48,6 +48,10 @@ pub fn tell(progress: Progress) {
                 format_args!("{:>6} waits: {}", seconds(elapsed), brief(&reason)),
             );
         }
+        Progress::LimitsRefused => line(
+            "limits",
+            "the Docker engine may not raise them here: open files and locked memory are as it has them itself",
+        ),
         Progress::Ready {
             service,
             version,

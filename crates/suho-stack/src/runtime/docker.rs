@@ -33,7 +33,8 @@ impl Docker {
     }
 
     /// False once the engine has refused to give a container the limits of its service.
-    pub(super) fn grants_limits(&self) -> bool {
+    #[must_use]
+    pub fn grants_limits(&self) -> bool {
         !self.refuses_limits.load(Ordering::Relaxed)
     }
 

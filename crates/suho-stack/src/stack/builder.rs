@@ -233,6 +233,9 @@ impl StackBuilder {
             tell: self.tell.clone(),
         };
         let members = try_join_all(starting.into_iter().map(|service| start.service(service))).await?;
+        if !docker.grants_limits() {
+            (self.tell)(Progress::LimitsRefused);
+        }
         let services = chosen.services.iter().map(|(service, _)| service);
         let fingerprint = Fingerprint::of(&self.files, services, &BTreeMap::new());
         let state = StackState {

@@ -50,6 +50,8 @@ pub enum Progress {
         /// Since the start of the stack began.
         elapsed: Duration,
     },
+    /// The Docker engine may not give containers the limits of their services; they have its own instead.
+    LimitsRefused,
     /// An engine serves.
     Ready {
         /// The compose service.

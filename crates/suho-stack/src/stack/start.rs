@@ -83,17 +83,7 @@ impl Start<'_> {
         });
 
         let endpoint = Endpoint::published(service, container.ports.clone());
-        let ready = self.ready(service, engine, &endpoint, &container);
-        let version = self.timeline.measure(&service.name, "ready", ready).await?;
-        let declare = engine.declare(&endpoint, self.declarations);
-        self.timeline
-            .measure(&service.name, "declare", declare)
-            .await
-            .map_err(|error| StackError::Declare {
-                service: service.name.clone(),
-                error: Box::new(error),
-            })?;
-
+        let version = self.served(service, engine, &endpoint, &container).await?;
         let ready_after = self.timeline.elapsed();
         serves.send_replace(true);
         (self.tell)(Progress::Ready {
@@ -112,8 +102,8 @@ impl Start<'_> {
         })
     }
 
-    /// The engine's own word that it serves, or why it never will.
-    async fn ready(
+    /// The engine's own word that it serves and has what the platform needs there, or why it never will.
+    async fn served(
         &self,
         service: &Service,
         engine: &dyn Engine,
@@ -121,13 +111,27 @@ impl Start<'_> {
         container: &Container,
     ) -> Result<String, StackError> {
         let waiting = Waiting::new();
-        let ready = self.telling(service, || waiting.reason(), engine.ready(endpoint, &waiting));
+        let work = async {
+            let ready = engine.ready(endpoint, &waiting);
+            let version = self.timeline.measure(&service.name, "ready", ready).await;
+            waiting.because("what the platform needs there to be created");
+            let declare = engine.declare(endpoint, self.declarations);
+            match self.timeline.measure(&service.name, "declare", declare).await {
+                Ok(()) => Ok(version),
+                Err(error) => Err(StackError::Declare {
+                    service: service.name.clone(),
+                    error: Box::new(error),
+                }),
+            }
+        };
         tokio::select! {
-            version = ready => Ok(version),
+            // First, because a client's complaint about a dead engine says less than its last lines.
+            biased;
             () = container.died() => Err(StackError::Died {
                 service: service.name.clone(),
                 last: last_words(container).await?,
             }),
+            version = self.telling(service, || waiting.reason(), work) => version,
             () = sleep(self.timeout) => Err(StackError::TimedOut {
                 service: service.name.clone(),
                 after: self.timeout,

@@ -149,8 +149,7 @@ impl StackBuilder {
     fn deployments(&self) -> Result<(Deployment, Deployment, Variables), StackError> {
         let both = [COMPOSE_FILE, AIRGAP_FILE];
         let mut variables = self.variables.clone();
-        self.ports
-            .fill(&mut variables, &Deployment::port_variables(&self.files, &both)?)?;
+        self.ports.fill(&mut variables, &self.files, &both)?;
         variables.generate_missing(&Deployment::required_variables(&self.files, &both)?);
         let upstream = Deployment::read(&self.files, &[COMPOSE_FILE], &variables)?;
         let airgap = Deployment::read(&self.files, &both, &variables)?;

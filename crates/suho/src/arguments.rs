@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use suho_stack::stack::{ImageSource, Ports};
+use suho_stack::stack::{ImageSource, Ports, StackError, state::valid_name};
 
 /// The name of the stack that commands mean where none is given.
 pub const DEFAULT_STACK: &str = "suho";
@@ -14,7 +14,7 @@ pub const DEFAULT_STACK: &str = "suho";
     version,
     after_help = "Exit codes: 0 fine; 1 an engine, a proof or a check of the machine failed;\n\
                   2 the command could not be carried out; 130 interrupted.\n\
-                  RUST_LOG=suho_stack=debug tells more."
+                  RUST_LOG=suho_stack=debug tells more; RUST_LOG=debug tells everything, secrets too."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -73,7 +73,7 @@ pub struct Up {
     /// Only these engines and what they depend on, as `kafka` or by their services, `suho-kafka`; all by default
     pub engines: Vec<String>,
     /// The name of the stack
-    #[arg(long, default_value = DEFAULT_STACK)]
+    #[arg(long, default_value = DEFAULT_STACK, value_parser = stack_name)]
     pub name: String,
     /// Where the images come from
     #[arg(long, value_enum, default_value_t)]
@@ -106,7 +106,7 @@ pub struct Logs {
     /// The engine: `kafka`, or its service `suho-kafka`
     pub engine: String,
     /// The stack
-    #[arg(long, default_value = DEFAULT_STACK)]
+    #[arg(long, default_value = DEFAULT_STACK, value_parser = stack_name)]
     pub name: String,
     /// Go on until the engine ends
     #[arg(short, long)]
@@ -119,7 +119,7 @@ pub struct Logs {
 #[derive(Debug, Args)]
 pub struct Env {
     /// The stack
-    #[arg(long, default_value = DEFAULT_STACK)]
+    #[arg(long, default_value = DEFAULT_STACK, value_parser = stack_name)]
     pub name: String,
     /// Print endpoints and credentials as JSON, as `suho verify --endpoints` reads it
     #[arg(long)]
@@ -133,7 +133,7 @@ pub struct Env {
 #[group(skip)]
 pub struct Verify {
     /// A stack of `suho up`
-    #[arg(long, group = "what", default_value = DEFAULT_STACK)]
+    #[arg(long, group = "what", default_value = DEFAULT_STACK, value_parser = stack_name)]
     pub name: String,
     /// A deployment of `docker compose up`: its published ports, the credentials of its .env
     #[arg(long, group = "what", value_enum)]
@@ -141,12 +141,12 @@ pub struct Verify {
     /// A file of endpoints as `suho env --json` prints it; `-` reads standard input
     #[arg(long, group = "what", value_name = "FILE")]
     pub endpoints: Option<PathBuf>,
-    /// With --target: as seen from a container on the deployment's network
+    /// With --target, where this runs inside a container on the deployment's network: by the names of the services
     #[arg(long, requires = "target")]
     pub network: bool,
-    /// With --target: the directory that holds docker-compose.yml and .env
-    #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR", default_value = "compose")]
-    pub directory: PathBuf,
+    /// With --target: the directory that holds docker-compose.yml and .env; this one, or else `compose`
+    #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
+    pub directory: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -155,7 +155,7 @@ pub struct Verify {
 #[derive(Debug, Args)]
 pub struct Down {
     /// The stack
-    #[arg(default_value = DEFAULT_STACK)]
+    #[arg(default_value = DEFAULT_STACK, value_parser = stack_name)]
     pub name: String,
     /// Every stack, and what a killed start has left
     #[arg(long, conflicts_with = "name")]
@@ -234,6 +234,10 @@ pub fn print_completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "suho", &mut script);
     say!("{}", String::from_utf8_lossy(&script));
+}
+
+fn stack_name(text: &str) -> Result<String, StackError> {
+    valid_name(text).map(str::to_owned)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

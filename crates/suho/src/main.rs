@@ -73,7 +73,7 @@ async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Up(arguments) => commands::up::run(arguments).await,
         Command::Ps(arguments) => commands::ps::run(arguments).await,
         Command::Logs(arguments) => commands::logs::run(arguments).await,
-        Command::Env(arguments) => commands::env::run(&arguments),
+        Command::Env(arguments) => commands::env::run(arguments).await,
         Command::Verify(arguments) => commands::verify::run(arguments).await,
         Command::Down(arguments) => commands::down::run(arguments).await,
         Command::Images(arguments) => commands::images::run(arguments).await,

@@ -1,14 +1,11 @@
 //! Progress lines on standard error, tables on standard output.
 
-/// A line on standard output. A reader who has gone (`suho ps | head -1`) has seen enough, and is no reason to panic.
+/// A line on standard output; where it cannot be written the command ends, and says so.
 macro_rules! say {
-    ($($words:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($words)*);
-    }};
+    ($($words:tt)*) => { $crate::output::write_line(format_args!($($words)*)) };
 }
 
-/// A line on standard error, which nobody may be reading either.
+/// A line on standard error, which nobody may be reading.
 macro_rules! note {
     ($($words:tt)*) => {{
         use std::io::Write as _;
@@ -16,7 +13,12 @@ macro_rules! note {
     }};
 }
 
-use std::{fmt::Display, time::Duration};
+use std::{
+    fmt::{self, Display},
+    io::{self, Write},
+    process,
+    time::Duration,
+};
 
 use suho_stack::{engines, stack::Progress};
 
@@ -75,6 +77,18 @@ pub fn brief(reason: &str) -> String {
         line.to_owned()
     } else {
         line.chars().take(WIDTH - 1).chain(['…']).collect()
+    }
+}
+
+/// The work of a command is done when it prints, so that there is nothing left to undo where nobody can be told of it.
+pub fn write_line(words: fmt::Arguments<'_>) {
+    match writeln!(io::stdout(), "{words}") {
+        // `suho ps | head -1` has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            note!("suho: cannot write the output: {error}");
+            process::exit(i32::from(crate::COULD_NOT_RUN));
+        }
+        _ => {}
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::causes::in_full;
+
 /// Why an engine could not be asked, or what it answered instead of what it owed.
 ///
 /// Reads well after "failed to …".
@@ -78,20 +80,6 @@ impl EngineError {
     pub fn in_full(&self) -> String {
         in_full(self)
     }
-}
-
-/// `error` and its causes, joined by colons. A cause that its effect has quoted already is not repeated.
-pub fn in_full(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use endpoint::{Endpoint, Place};
-pub use error::{EngineError, in_full};
+pub use error::EngineError;
 pub use waiting::Waiting;
 
 use crate::deployment::Declarations;

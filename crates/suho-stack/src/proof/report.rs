@@ -61,6 +61,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// True where any engine was asked anything: only then does a fine report prove something.
+    #[must_use]
+    pub fn has_asked(&self) -> bool {
+        self.rows
+            .iter()
+            .any(|row| matches!(row.verdict, Verdict::Passed { .. } | Verdict::Failed { .. }))
+    }
+
     /// True where nothing failed.
     #[must_use]
     pub fn is_fine(&self) -> bool {

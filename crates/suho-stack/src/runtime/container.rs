@@ -99,10 +99,7 @@ impl Launch<'_> {
         }
         let name = self.container_name();
         if let Err(source) = self.request(docker.grants_limits())?.start().await {
-            let launch = |source| RuntimeError::Launch {
-                container: name.clone(),
-                source: Box::new(source),
-            };
+            let launch = |source| RuntimeError::launch(&name, source);
             if !refuses_limits(&source) {
                 return Err(launch(source));
             }

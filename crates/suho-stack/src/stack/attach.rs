@@ -12,7 +12,7 @@ impl StackBuilder {
     /// so: it is neither what was asked for nor to be thrown away unasked.
     pub async fn find(&self) -> Result<Option<StackState>, StackError> {
         let docker = Docker::connect().await?;
-        let name = self.stack_name();
+        let name = self.stack_name()?;
         let containers = docker.list_containers().await?;
         let own: Vec<_> = containers.iter().filter(|container| container.stack == name).collect();
         if own.is_empty() {
@@ -20,7 +20,7 @@ impl StackBuilder {
         }
         let state = match StackState::load(&name) {
             // Left by a start that was killed, or started by somebody else: there is nothing to attach to.
-            Err(StackError::Unknown(name)) => return Err(StackError::Exists(name)),
+            Err(StackError::Unknown { name, .. }) => return Err(StackError::Exists(name)),
             state => state?,
         };
         let running: BTreeSet<&str> = own

@@ -11,6 +11,7 @@ use super::{
     guard::Guard,
     images::{AIRGAP_FILE, COMPOSE_FILE, Chooser, Chosen},
     start::{Start, Starting, Tell},
+    state::valid_name,
 };
 use crate::{
     deployment::{Declarations, Deployment, Files, Fingerprint, Service, Variables},
@@ -119,7 +120,7 @@ impl StackBuilder {
     /// A failure, a dropped future and a panic leave nothing behind.
     pub async fn start(self) -> Result<Stack, StackError> {
         let docker = Docker::connect().await?;
-        let name = self.stack_name();
+        let name = self.stack_name()?;
         if docker.list_stacks().await?.contains(&name) {
             return Err(StackError::Exists(name));
         }
@@ -150,7 +151,13 @@ impl StackBuilder {
         let both = [COMPOSE_FILE, AIRGAP_FILE];
         let mut variables = self.variables.clone();
         self.ports.fill(&mut variables, &self.files, &both)?;
-        variables.generate_missing(&Deployment::required_variables(&self.files, &both)?);
+        let secrets = Deployment::required_variables(&self.files, &both)?;
+        variables.generate_missing(&secrets);
+        for secret in secrets {
+            if !variables.get(&secret).is_some_and(is_plain) {
+                return Err(StackError::BadSecret(secret));
+            }
+        }
         let upstream = Deployment::read(&self.files, &[COMPOSE_FILE], &variables)?;
         let airgap = Deployment::read(&self.files, &both, &variables)?;
         Ok((upstream, airgap, variables))
@@ -172,8 +179,11 @@ impl StackBuilder {
         Ok(deployment.with_dependencies(&asked)?)
     }
 
-    pub(super) fn stack_name(&self) -> String {
-        self.name.clone().unwrap_or_else(random_name)
+    pub(super) fn stack_name(&self) -> Result<String, StackError> {
+        match &self.name {
+            Some(name) => valid_name(name).map(str::to_owned),
+            None => Ok(random_name()),
+        }
     }
 
     /// What differs between a running stack and what this builder would start, in words.
@@ -305,6 +315,11 @@ fn is_published_as_described(service: &Service, member: &Member) -> bool {
         // 0 is any free port.
         .filter(|port| port.host_port != 0)
         .all(|port| member.endpoint.ports.get(&port.container_port) == Some(&port.host_port))
+}
+
+/// Letters and digits, a letter first: what every configuration language and every URL reads as it stands.
+fn is_plain(secret: &str) -> bool {
+    secret.starts_with(|first: char| first.is_ascii_alphabetic()) && secret.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 fn random_name() -> String {

@@ -1,8 +1,9 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
+    causes::in_full,
     deployment::DeploymentError,
-    engines::{EngineError, in_full},
+    engines::EngineError,
     runtime::{ContainerState, RuntimeError},
 };
 
@@ -71,8 +72,16 @@ pub enum StackError {
         /// Last port tried.
         to: u16,
     },
-    /// A stack of that name runs already.
-    #[error("a stack named {0} runs already; `suho down {0}` removes it")]
+    /// A name that containers and files cannot carry.
+    #[error("a stack cannot be named `{0}`: its name is letters, digits, `_`, `.` and `-`, a letter or digit first")]
+    BadName(String),
+    /// A secret that the engines' configuration languages, or a URL, would read as something else.
+    #[error("{0} has to be letters and digits, a letter first; `make env` writes such secrets")]
+    BadSecret(String),
+    /// Something of a stack of that name is there already.
+    #[error(
+        "a stack named {0} runs already, is being started, or was left by a start that was killed; `suho down {0}` removes it"
+    )]
     Exists(String),
     /// A stack runs from other files or images than those given now.
     #[error("stack {name} runs from something else: {changes}; `suho down {name}` removes it, or give another --name")]
@@ -84,7 +93,8 @@ pub enum StackError {
     },
     /// Containers of a stack no longer run.
     #[error(
-        "stack {name} is broken: {services} no longer run; `suho logs ENGINE` says why, `suho down {name}` removes it"
+        "stack {name} is broken, of its services no longer runs: {services}; `suho logs ENGINE --name {name}` says why, \
+         `suho down {name}` removes it"
     )]
     Stopped {
         /// Its name.
@@ -92,9 +102,18 @@ pub enum StackError {
         /// Which services.
         services: String,
     },
-    /// No stack of that name is known.
-    #[error("no stack named {0} is known; `suho ps` lists those that run, `suho up` starts one")]
-    Unknown(String),
+    /// No state file tells of a stack of that name.
+    #[error(
+        "no stack named {name} is known in {}; `suho up` starts one, `suho ps` lists those that run, and \
+         `suho down {name}` removes one that runs unknown",
+        directory.display()
+    )]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// Where state files are (`SUHO_STATE_DIR`).
+        directory: PathBuf,
+    },
     /// A state file cannot be read or written.
     #[error("failed to {action} {path}: {source}")]
     StateFile {

@@ -118,11 +118,12 @@ impl Chooser<'_> {
             return Ok(Choice::Present(upstream.clone(), facts, "present".to_owned()));
         }
         let registry = upstream.image.registry();
+        let wanted = format!("{}:{}", upstream.image.repository(), upstream.image.tag());
         if airgap.absent.is_none()
             && let Some(facts) = self.docker.image_facts(&airgap.image).await?
             && !self.reaches(registry).await
         {
-            let origin = format!("air-gap image, present ({registry} cannot be reached)");
+            let origin = format!("air-gap image, present, for {wanted} ({registry} cannot be reached)");
             return Ok(Choice::Present(airgap.clone(), facts, origin));
         }
         match (self.pulled(upstream).await, &airgap.absent) {

@@ -96,7 +96,10 @@ impl StackState {
                 path,
                 source: io::Error::other(error),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StackError::Unknown(name.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StackError::Unknown {
+                name: name.to_owned(),
+                directory: directory(),
+            }),
             Err(source) => Err(StackError::StateFile {
                 action: "read",
                 path,
@@ -139,6 +142,16 @@ impl StackState {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// `name`, if containers, networks and files can be named after it.
+pub fn valid_name(name: &str) -> Result<&str, StackError> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric();
+    if name.starts_with(plain) && name.chars().all(|letter| plain(letter) || "_.-".contains(letter)) {
+        Ok(name)
+    } else {
+        Err(StackError::BadName(name.to_owned()))
     }
 }
 
@@ -185,4 +198,23 @@ fn directory() -> PathBuf {
         .or_else(|| named("XDG_STATE_HOME").map(|state| state.join("suho")))
         .or_else(|| named("HOME").map(|home| home.join(".local/state/suho")))
         .unwrap_or_else(|| env::temp_dir().join("suho"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::valid_name;
+
+    #[rstest]
+    #[case("suho", true)]
+    #[case("orders-2.x_y", true)]
+    #[case("", false)]
+    #[case("-rf", false)]
+    #[case("../etc", false)]
+    #[case("a b", false)]
+    #[case("ä", false)]
+    fn a_name_is_one_that_docker_and_the_file_system_take(#[case] name: &str, #[case] valid: bool) {
+        assert_eq!(valid_name(name).is_ok(), valid);
+    }
 }

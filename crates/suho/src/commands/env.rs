@@ -1,11 +1,14 @@
 //! `suho env`: how the engines are reached.
 
-use suho_stack::{engines, stack::StackState};
+use std::collections::BTreeSet;
+
+use suho_stack::{engines, runtime::Docker, stack::StackState};
 
 use crate::{Outcome, arguments::Env};
 
-pub fn run(arguments: &Env) -> anyhow::Result<Outcome> {
+pub async fn run(arguments: Env) -> anyhow::Result<Outcome> {
     let state = StackState::load(&arguments.name)?;
+    warn_of_the_dead(&state).await;
     let mut endpoints = state.endpoints();
     if arguments.network {
         for endpoint in endpoints.values_mut() {
@@ -24,4 +27,26 @@ pub fn run(arguments: &Env) -> anyhow::Result<Outcome> {
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// The state file outlives the containers: a shell that gets their addresses shall know that nobody answers there.
+async fn warn_of_the_dead(state: &StackState) {
+    let running: BTreeSet<String> = match Docker::connect().await {
+        Ok(docker) => match docker.list_containers().await {
+            Ok(containers) => containers
+                .into_iter()
+                .filter(|it| it.state == "running")
+                .map(|it| it.name)
+                .collect(),
+            Err(error) => return note!("suho: warning: {error}"),
+        },
+        Err(error) => return note!("suho: warning: {error}"),
+    };
+    for member in state
+        .members
+        .iter()
+        .filter(|member| !running.contains(&member.container))
+    {
+        note!("suho: warning: {} does not run", member.service);
+    }
 }

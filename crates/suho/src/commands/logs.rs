@@ -7,10 +7,7 @@ use std::{
 
 use anyhow::Context;
 use futures::TryStreamExt;
-use suho_stack::{
-    runtime::{Docker, container::LogRange},
-    stack::StackError,
-};
+use suho_stack::runtime::{Docker, container::LogRange};
 
 use crate::{Outcome, arguments::Logs, output};
 
@@ -20,7 +17,8 @@ pub async fn run(arguments: Logs) -> anyhow::Result<Outcome> {
     let since = match arguments.since {
         Some(age) => {
             let moment = SystemTime::now().checked_sub(age).context("--since is too long ago")?;
-            Some(i32::try_from(moment.duration_since(UNIX_EPOCH)?.as_secs())?)
+            let since = moment.duration_since(UNIX_EPOCH).context("--since is too long ago")?;
+            Some(i32::try_from(since.as_secs())?)
         }
         None => None,
     };
@@ -51,7 +49,7 @@ async fn container(docker: &Docker, arguments: &Logs) -> anyhow::Result<String> 
         .filter(|container| container.stack == arguments.name)
         .peekable();
     if of_stack.peek().is_none() {
-        return Err(StackError::Unknown(arguments.name.clone()).into());
+        anyhow::bail!("no stack named {} runs; `suho ps` lists those that do", arguments.name);
     }
     let engine = &arguments.engine;
     of_stack

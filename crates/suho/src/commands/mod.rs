@@ -9,11 +9,7 @@ pub mod ps;
 pub mod up;
 pub mod verify;
 
-use suho_stack::{
-    deployment::DeploymentError,
-    engines::{EngineError, in_full},
-    stack::StackError,
-};
+use suho_stack::{causes::in_full, deployment::DeploymentError, engines::EngineError, stack::StackError};
 
 /// True where an engine failed, as against a command that could not be carried out.
 pub fn is_failure(error: &anyhow::Error) -> bool {

@@ -6,7 +6,10 @@ use suho_stack::runtime::Docker;
 use crate::{Outcome, arguments::Listing, output};
 
 pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
-    let containers = Docker::connect().await?.list_containers().await?;
+    let docker = Docker::connect().await?;
+    let containers = docker.list_containers().await?;
+    let mut remains = docker.list_stacks().await?;
+    remains.retain(|stack| containers.iter().all(|container| container.stack != *stack));
     if arguments.json {
         let rows: Vec<_> = containers
             .iter()
@@ -18,7 +21,9 @@ pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
             })
             .collect();
         say!("{}", serde_json::to_string_pretty(&rows)?);
-    } else if containers.is_empty() {
+        return Ok(Outcome::Fine);
+    }
+    if containers.is_empty() {
         say!("no stack runs; `suho up` starts one");
     } else {
         let rows: Vec<_> = containers
@@ -33,6 +38,9 @@ pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
             })
             .collect();
         output::table(["STACK", "ENGINE", "CONTAINER", "STATE"], &rows);
+    }
+    for stack in remains {
+        say!("stack {stack} has no container, but a network or volumes: `suho down {stack}` removes them");
     }
     Ok(Outcome::Fine)
 }

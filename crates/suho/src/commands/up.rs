@@ -122,12 +122,12 @@ fn print_table(state: &StackState) {
             nothing(),
         ]
     });
-    say!();
+    say!("");
     output::table(
         ["ENGINE", "VERSION", "WHAT IT IS", "ENDPOINT", "READY AFTER"],
         &present.chain(absent).collect::<Vec<_>>(),
     );
-    say!();
+    say!("");
     for member in &state.members {
         if let Some(stand_in) = &member.facts.stand_in {
             say!("{} is a stand-in: {stand_in}", output::short(&member.service));

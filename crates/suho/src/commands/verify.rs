@@ -1,6 +1,10 @@
 //! `suho verify`: every engine serves its user and refuses strangers.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use suho_stack::{
@@ -29,6 +33,10 @@ struct Asked {
 pub async fn run(arguments: Verify) -> anyhow::Result<Outcome> {
     let asked = asked(&arguments)?;
     let report = proof::connectivity(&asked.endpoints, &asked.absent).await;
+    anyhow::ensure!(
+        report.has_asked(),
+        "nothing could be asked: no engine of these is known to this program"
+    );
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -74,8 +82,15 @@ fn read_endpoints(file: &Path) -> anyhow::Result<BTreeMap<String, Endpoint>> {
 
 /// The engines of a deployment of `docker compose up`, by its files and its .env.
 fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Asked> {
-    let directory = &arguments.directory;
-    let files = Files::from_directory(directory)?;
+    let here = || {
+        PathBuf::from(if Path::new(COMPOSE_FILE).exists() {
+            "."
+        } else {
+            "compose"
+        })
+    };
+    let directory = arguments.directory.clone().unwrap_or_else(here);
+    let files = Files::from_directory(&directory)?;
     let variables =
         Variables::from_env_file(&directory.join(".env"))?.overridden_by(Variables::from_process_environment());
     let compose_files: &[&str] = match target {
@@ -124,7 +139,7 @@ pub fn print(report: &Report) {
             ]
         })
         .collect();
-    say!();
+    say!("");
     output::table(["ENGINE", "CHECK", "TOOK", "VERDICT"], &rows);
 }
 

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::Value;
 
@@ -58,6 +58,16 @@ fn a_stack_lives_from_up_to_down() {
     )
     .unwrap();
     run(suho().args(["verify", "--endpoints"]).arg(&endpoints), 0);
+
+    run(
+        Command::new("docker").args(["kill", &format!("suho-nats-server-{name}")]),
+        0,
+    );
+    let warned = run(suho().args(["env", "--name", &name]), 0);
+    assert!(String::from_utf8_lossy(&warned.stderr).contains("suho-nats-server does not run"));
+    run(suho().args(["verify", "--name", &name]), 1);
+    let broken = run(suho().args(["up", "nats", "kafka", "--name", &name]), 2);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("suho-nats-server"));
 
     run(suho().args(["down", &name]), 0);
     assert_eq!(left_behind(&name), "");
@@ -119,4 +129,41 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     let status = suho().args(["completions", "bash"]).stdout(writer).status().unwrap();
 
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+
+    let status = suho().args(["completions", "bash"]).stdout(full).status().unwrap();
+
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn names_and_secrets_that_would_be_misread_are_refused_before_anything_starts() {
+    for name in ["", "../orders", "a b"] {
+        run(suho().args(["up", "nats", "--name", name]), 2);
+        run(suho().args(["down", name]), 2);
+    }
+    let quoted = run(
+        suho()
+            .args(["up", "nats", "--name", &unique("quoted")])
+            .env("SUHO_NATS_PASSWORD", "a'b"),
+        2,
+    );
+    assert!(String::from_utf8_lossy(&quoted.stderr).contains("SUHO_NATS_PASSWORD has to be letters and digits"));
+}
+
+#[test]
+fn endpoints_that_nobody_can_ask_prove_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let endpoints = directory.path().join("endpoints.json");
+    fs::write(
+        &endpoints,
+        r#"{"suho-foo": {"service": "suho-foo", "place": "host", "host": "127.0.0.1", "ports": {}, "environment": {}}}"#,
+    )
+    .unwrap();
+
+    run(suho().args(["verify", "--endpoints"]).arg(&endpoints), 2);
 }

@@ -1,6 +1,6 @@
 # The two commands of this project are `make up` and `make test`; the rest serves them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build images airgap up down clean test lint env
+.PHONY: help bootstrap build images airgap up down clean test lint features env
 
 # Where bootstrap puts cargo, which a shell finds from the next login on, and where dockerd is, which only root's PATH names.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -46,6 +46,14 @@ lint: ## Check format, lints, documents and shell
 	$(progress) 'clippy' cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(progress) 'documents' cargo doc --locked --workspace --no-deps
 	shellcheck scripts/*.sh .ci/run $$(git ls-files 'compose/**/*.sh')
+
+engines = $(shell sed -n 's/^full = \[\(.*\)\]/\1/p' crates/suho-stack/Cargo.toml | tr -d '",')
+
+features: ## Lint the library with no engine, and with each engine alone
+	@for engine in '' $(engines); do \
+	  $(progress) "library with engine '$$engine' alone" \
+	    cargo clippy --locked --package suho-stack --all-targets --no-default-features --features "$$engine" -- -D warnings || exit 1; \
+	done
 
 env: ## Write compose/.env with random secrets, once
 	@scripts/env.sh

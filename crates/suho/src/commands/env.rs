@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use suho_stack::{engines, runtime::Docker, stack::StackState};
+use suho_stack::{
+    engines,
+    runtime::{Docker, RuntimeError},
+    stack::StackState,
+};
 
 use crate::{Outcome, arguments::Env};
 
@@ -31,22 +35,26 @@ pub async fn run(arguments: Env) -> anyhow::Result<Outcome> {
 
 /// The state file outlives the containers: a shell that gets their addresses shall know that nobody answers there.
 async fn warn_of_the_dead(state: &StackState) {
-    let running: BTreeSet<String> = match Docker::connect().await {
-        Ok(docker) => match docker.list_containers().await {
-            Ok(containers) => containers
-                .into_iter()
-                .filter(|it| it.state == "running")
-                .map(|it| it.name)
-                .collect(),
-            Err(error) => return note!("suho: warning: {error}"),
-        },
-        Err(error) => return note!("suho: warning: {error}"),
-    };
-    for member in state
-        .members
-        .iter()
-        .filter(|member| !running.contains(&member.container))
-    {
-        note!("suho: warning: {} does not run", member.service);
+    match running().await {
+        Ok(running) => {
+            for member in state
+                .members
+                .iter()
+                .filter(|member| !running.contains(&member.container))
+            {
+                note!("suho: warning: {} does not run", member.service);
+            }
+        }
+        Err(error) => note!("suho: warning: {error}"),
     }
+}
+
+/// The containers that run, of any stack.
+async fn running() -> Result<BTreeSet<String>, RuntimeError> {
+    let containers = Docker::connect().await?.list_containers().await?;
+    Ok(containers
+        .into_iter()
+        .filter(|it| it.state == "running")
+        .map(|it| it.name)
+        .collect())
 }

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 use super::{
     ImageSource, Member, Ports, Progress, Stack, StackError, StackState, Timeline,
     guard::Guard,
-    images::{AIRGAP_FILE, COMPOSE_FILE, Chooser, Chosen},
+    images::{BOTH_FILES, Chooser, Chosen, Editions},
     start::{Start, Starting, Tell},
     state::valid_name,
 };
@@ -121,19 +121,18 @@ impl StackBuilder {
     pub async fn start(self) -> Result<Stack, StackError> {
         let docker = Docker::connect().await?;
         let name = self.stack_name()?;
+        // Before minutes go by with images; the claim of the name asks again, with nobody beside it.
         if docker.list_stacks().await?.contains(&name) {
             return Err(StackError::Exists(name));
         }
-        let (upstream, airgap, variables) = self.deployments()?;
-        let wanted = self.wanted(&upstream)?;
+        let editions = self.editions()?;
+        let wanted = self.wanted(&editions.upstream)?;
         let chosen = Chooser {
             docker: &docker,
             source: self.images,
-            upstream: &upstream,
-            airgap: &airgap,
+            editions: &editions,
             files: &self.files,
-            directory: self.directory.clone(),
-            variables: &variables,
+            directory: self.directory.as_deref(),
             tell: &*self.tell,
             reached: Mutex::default(),
         }
@@ -143,24 +142,20 @@ impl StackBuilder {
             let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
             return Err(StackError::AllAbsent(reasons.join("; ")));
         }
-        self.launch(docker, name, &upstream, chosen).await
+        self.launch(docker, name, &editions.upstream, chosen).await
     }
 
-    /// The deployment with upstream and with air-gap images, and the variables that filled both.
-    fn deployments(&self) -> Result<(Deployment, Deployment, Variables), StackError> {
-        let both = [COMPOSE_FILE, AIRGAP_FILE];
+    /// The deployment on the ports of this stack, with secrets that nobody misreads.
+    fn editions(&self) -> Result<Editions, StackError> {
         let mut variables = self.variables.clone();
-        self.ports.fill(&mut variables, &self.files, &both)?;
-        let secrets = Deployment::required_variables(&self.files, &both)?;
-        variables.generate_missing(&secrets);
-        for secret in secrets {
-            if !variables.get(&secret).is_some_and(is_plain) {
+        self.ports.fill(&mut variables, &self.files, &BOTH_FILES)?;
+        let editions = Editions::read(&self.files, variables)?;
+        for secret in Deployment::required_variables(&self.files, &BOTH_FILES)? {
+            if !editions.variables.get(&secret).is_some_and(is_plain) {
                 return Err(StackError::BadSecret(secret));
             }
         }
-        let upstream = Deployment::read(&self.files, &[COMPOSE_FILE], &variables)?;
-        let airgap = Deployment::read(&self.files, &both, &variables)?;
-        Ok((upstream, airgap, variables))
+        Ok(editions)
     }
 
     /// The services to run, dependencies included.
@@ -188,7 +183,7 @@ impl StackBuilder {
 
     /// What differs between a running stack and what this builder would start, in words.
     pub(super) fn changes_since(&self, state: &StackState) -> Result<Vec<String>, StackError> {
-        let (upstream, airgap, _) = self.deployments()?;
+        let Editions { upstream, airgap, .. } = self.editions()?;
         let (offered, otherwise) = match self.images {
             ImageSource::Auto => (&airgap, &upstream),
             ImageSource::Upstream => (&upstream, &upstream),

@@ -1,6 +1,10 @@
 //! Upstream or air-gap: decided per service, and said out loud.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::sync::Mutex;
 
@@ -14,6 +18,9 @@ use crate::{
 pub const COMPOSE_FILE: &str = "docker-compose.yml";
 /// What the air-gap images change of it.
 pub const AIRGAP_FILE: &str = "docker-compose.airgap.yml";
+
+/// Both, in the order in which the one overrides the other.
+pub(super) const BOTH_FILES: [&str; 2] = [COMPOSE_FILE, AIRGAP_FILE];
 
 /// Between two words about a pull that is under way.
 const TELL_EVERY: Duration = Duration::from_secs(3);
@@ -30,6 +37,29 @@ pub enum ImageSource {
     Airgap,
 }
 
+/// The deployment with its upstream and with its air-gap images, and the values that filled both.
+#[derive(Debug)]
+pub struct Editions {
+    /// As `docker-compose.yml` tells it.
+    pub upstream: Deployment,
+    /// With what `docker-compose.airgap.yml` changes of it.
+    pub airgap: Deployment,
+    /// Those that were given, and secrets for the rest.
+    pub variables: Variables,
+}
+
+impl Editions {
+    /// Reads both; secrets that are not among `variables` are generated.
+    pub fn read(files: &Files, mut variables: Variables) -> Result<Self, StackError> {
+        variables.generate_missing(Deployment::required_variables(files, &BOTH_FILES)?);
+        Ok(Self {
+            upstream: Deployment::read(files, &[COMPOSE_FILE], &variables)?,
+            airgap: Deployment::read(files, &BOTH_FILES, &variables)?,
+            variables,
+        })
+    }
+}
+
 /// The images of the wanted services: chosen, present, described.
 #[derive(Debug)]
 pub(super) struct Chosen {
@@ -41,11 +71,9 @@ pub(super) struct Chosen {
 pub(super) struct Chooser<'a> {
     pub docker: &'a Docker,
     pub source: ImageSource,
-    pub upstream: &'a Deployment,
-    pub airgap: &'a Deployment,
+    pub editions: &'a Editions,
     pub files: &'a Files,
-    pub directory: Option<PathBuf>,
-    pub variables: &'a Variables,
+    pub directory: Option<&'a Path>,
     pub tell: &'a (dyn Fn(Progress) + Send + Sync),
     /// Which registries were tried, and whether they answered.
     pub reached: Mutex<BTreeMap<String, bool>>,
@@ -95,14 +123,13 @@ impl Chooser<'_> {
     }
 
     async fn choose_one(&self, name: &str) -> Result<Choice, StackError> {
-        let upstream = self.upstream.service(name)?;
-        let airgap = self.airgap.service(name)?;
+        let upstream = self.editions.upstream.service(name)?;
+        let airgap = self.editions.airgap.service(name)?;
         match self.source {
-            ImageSource::Upstream => self
-                .pulled(upstream)
-                .await
-                .map(|(facts, origin)| Choice::Present(upstream.clone(), facts, origin))
-                .map_err(StackError::from),
+            ImageSource::Upstream => match self.present(upstream).await? {
+                Some(choice) => Ok(choice),
+                None => Ok(self.pulled(upstream).await?),
+            },
             ImageSource::Airgap => match &airgap.absent {
                 Some(reason) => Ok(Choice::Absent(reason.clone())),
                 None => self.built(airgap, "chosen").await,
@@ -114,8 +141,8 @@ impl Chooser<'_> {
     /// The upstream image where there is any way to it. An air-gap image that is present saves the wait for a pull only
     /// where no registry answers.
     async fn whatever_can_be_had(&self, upstream: &Service, airgap: &Service) -> Result<Choice, StackError> {
-        if let Some(facts) = self.docker.image_facts(&upstream.image).await? {
-            return Ok(Choice::Present(upstream.clone(), facts, "present".to_owned()));
+        if let Some(choice) = self.present(upstream).await? {
+            return Ok(choice);
         }
         let registry = upstream.image.registry();
         let wanted = format!("{}:{}", upstream.image.repository(), upstream.image.tag());
@@ -127,7 +154,7 @@ impl Chooser<'_> {
             return Ok(Choice::Present(airgap.clone(), facts, origin));
         }
         match (self.pulled(upstream).await, &airgap.absent) {
-            (Ok((facts, origin)), _) => Ok(Choice::Present(upstream.clone(), facts, origin)),
+            (Ok(choice), _) => Ok(choice),
             (Err(error), Some(reason)) => Ok(Choice::Absent(format!("{reason}, and {}", in_one_line(&error)))),
             (Err(error), None) => self.built(airgap, &in_one_line(&error)).await,
         }
@@ -144,19 +171,21 @@ impl Chooser<'_> {
         answer
     }
 
-    async fn pulled(&self, service: &Service) -> Result<(ImageFacts, String), RuntimeError> {
-        if let Some(facts) = self.docker.image_facts(&service.image).await? {
-            return Ok((facts, "present".to_owned()));
-        }
-        telling(TELL_EVERY, self.docker.pull(&service.image), |elapsed| {
+    async fn present(&self, upstream: &Service) -> Result<Option<Choice>, RuntimeError> {
+        let facts = self.docker.image_facts(&upstream.image).await?;
+        Ok(facts.map(|facts| Choice::Present(upstream.clone(), facts, "present".to_owned())))
+    }
+
+    async fn pulled(&self, upstream: &Service) -> Result<Choice, RuntimeError> {
+        telling(TELL_EVERY, self.docker.pull(&upstream.image), |elapsed| {
             (self.tell)(Progress::Pulling {
-                image: service.image.to_string(),
+                image: upstream.image.to_string(),
                 elapsed,
             });
         })
         .await?;
-        let facts = self.docker.image_facts(&service.image).await?.unwrap_or_default();
-        Ok((facts, "pulled".to_owned()))
+        let facts = self.docker.image_facts(&upstream.image).await?.unwrap_or_default();
+        Ok(Choice::Present(upstream.clone(), facts, "pulled".to_owned()))
     }
 
     async fn built(&self, service: &Service, why: &str) -> Result<Choice, StackError> {
@@ -175,7 +204,7 @@ impl Chooser<'_> {
     }
 
     async fn build(&self) -> Result<(), StackError> {
-        build(self.files, self.directory.as_deref(), self.variables, |progress| {
+        build(self.files, self.directory, &self.editions.variables, |progress| {
             (self.tell)(Progress::Building(progress));
         })
         .await?;
@@ -188,7 +217,7 @@ impl Chooser<'_> {
 /// `directory` is where `files` were read from; embedded ones are written to a directory of their own first.
 pub async fn build(
     files: &Files,
-    directory: Option<&std::path::Path>,
+    directory: Option<&Path>,
     variables: &Variables,
     progress: impl Fn(crate::runtime::BuildProgress) + Send,
 ) -> Result<Duration, StackError> {
@@ -201,7 +230,7 @@ pub async fn build(
     };
     let build = ImageBuild {
         directory,
-        compose_files: &[COMPOSE_FILE, AIRGAP_FILE],
+        compose_files: &BOTH_FILES,
         variables,
     };
     Ok(build.run(progress).await?)

@@ -8,7 +8,7 @@ use suho_stack::{
     deployment::{Deployment, Files, Variables},
     engines,
     runtime::{Docker, registry::is_reachable},
-    stack::images::COMPOSE_FILE,
+    stack::images::Editions,
 };
 use tokio::process::Command;
 
@@ -65,10 +65,7 @@ impl Finding {
 }
 
 pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
-    let files = Files::embedded();
-    let mut variables = Variables::from_process_environment();
-    variables.generate_missing(&Deployment::required_variables(&files, &[COMPOSE_FILE])?);
-    let deployment = Deployment::read(&files, &[COMPOSE_FILE], &variables)?;
+    let deployment = Editions::read(&Files::embedded(), Variables::from_process_environment())?.upstream;
     let findings = [
         engine().await,
         compose().await,

@@ -6,21 +6,22 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    Outcome,
-    arguments::{Images, Source},
-    output,
-};
 use serde::Serialize;
 use suho_stack::{
-    deployment::{Deployment, Files, ImageReference, Variables},
+    deployment::{Files, ImageReference, Variables},
     engines,
     runtime::{BuildProgress, Docker, ImageFacts, build::BASE},
     stack::{
         Progress,
-        images::{AIRGAP_FILE, COMPOSE_FILE, build},
+        images::{Editions, build},
         progress::telling,
     },
+};
+
+use crate::{
+    Outcome,
+    arguments::{Images, Source},
+    output,
 };
 
 /// Between two words about the steps that are under way.
@@ -35,12 +36,10 @@ pub async fn run(arguments: Images) -> anyhow::Result<Outcome> {
     }
 }
 
-/// The deployment, read without anybody's secrets.
+/// The deployment's files and what they say; nobody's secrets are needed for it.
 struct Described {
     files: Files,
-    variables: Variables,
-    upstream: Deployment,
-    airgap: Deployment,
+    editions: Editions,
 }
 
 /// One image of one engine.
@@ -61,17 +60,8 @@ impl Described {
             Some(directory) => Files::from_directory(directory)?,
             None => Files::embedded(),
         };
-        let both = [COMPOSE_FILE, AIRGAP_FILE];
-        let mut variables = Variables::from_process_environment();
-        variables.generate_missing(&Deployment::required_variables(&files, &both)?);
-        let upstream = Deployment::read(&files, &[COMPOSE_FILE], &variables)?;
-        let airgap = Deployment::read(&files, &both, &variables)?;
-        Ok(Self {
-            files,
-            variables,
-            upstream,
-            airgap,
-        })
+        let editions = Editions::read(&files, Variables::from_process_environment())?;
+        Ok(Self { files, editions })
     }
 
     async fn list(&self, json: bool) -> anyhow::Result<Outcome> {
@@ -88,7 +78,10 @@ impl Described {
     async fn rows(&self, docker: &Docker) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
         for engine in engines::all() {
-            for (source, deployment) in [("upstream", &self.upstream), ("air-gap", &self.airgap)] {
+            for (source, deployment) in [
+                ("upstream", &self.editions.upstream),
+                ("air-gap", &self.editions.airgap),
+            ] {
                 let service = deployment.service(engine.service())?;
                 let present = match &service.absent {
                     Some(_) => None,
@@ -122,7 +115,7 @@ impl Described {
             }
             steps.insert(progress.image, progress.step);
         };
-        let build = build(&self.files, source.directory.as_deref(), &self.variables, note);
+        let build = build(&self.files, source.directory.as_deref(), &self.editions.variables, note);
         let took = telling(TELL_EVERY, build, |elapsed| tell_again(&steps, elapsed)).await?;
         say!("air-gap images: built in {}", output::seconds(took));
         Ok(Outcome::Fine)
@@ -133,8 +126,8 @@ impl Described {
         let mut pulled: Option<&ImageReference> = None;
         for engine in engines::all() {
             let (upstream, airgap) = (
-                self.upstream.service(engine.service())?,
-                self.airgap.service(engine.service())?,
+                self.editions.upstream.service(engine.service())?,
+                self.editions.airgap.service(engine.service())?,
             );
             let present = airgap.absent.is_some()
                 || docker.image_facts(&upstream.image).await?.is_some()

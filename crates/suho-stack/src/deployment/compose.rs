@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::error::DeploymentError;
+use super::error::{DeploymentError, Position};
 use super::files::Files;
 use super::image::ImageReference;
 use super::interpolation::VariableUse;
@@ -49,6 +49,8 @@ pub struct Service {
     pub command: Vec<String>,
     /// Holds the passwords too.
     pub environment: IndexMap<String, Secret>,
+    /// Where each of them is set; the same names in the same order.
+    pub environment_at: IndexMap<String, Assignment>,
     /// Files and volumes.
     pub mounts: Vec<Mount>,
     /// Ports that the host publishes.
@@ -80,6 +82,15 @@ pub struct Service {
     /// The compose files that say something about it, in their order.
     pub described_in: Vec<String>,
     pub(super) one_shot: bool,
+}
+
+/// Where a variable of the environment is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The line of the compose file.
+    pub at: Position,
+    /// Holds a variable that the compose file demands: a password or a key.
+    pub is_secret: bool,
 }
 
 /// The recipe of an image.

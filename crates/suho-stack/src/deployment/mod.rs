@@ -29,7 +29,8 @@ mod selection;
 mod shape;
 
 pub use compose::{
-    Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service, Ulimit,
+    Assignment, Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service,
+    Ulimit,
 };
 pub use declarations::{Declarations, StreamDeclaration, TopicDeclaration};
 pub use error::{DeploymentError, Position};
@@ -37,4 +38,5 @@ pub use files::Files;
 pub use fingerprint::Fingerprint;
 pub use image::ImageReference;
 pub use secret::Secret;
+pub use settings::{Setting, SettingKind, SettingValue};
 pub use variables::Variables;

@@ -9,7 +9,8 @@ use serde_saphyr::localizer::Localizer;
 use serde_saphyr::{DefaultMessageFormatter, Location, Spanned};
 
 use super::compose::{
-    Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service, Ulimit,
+    Assignment, Build, Condition, Deployment, HealthCheck, HealthTest, Logging, Mount, PublishedPort, Restart, Service,
+    Ulimit,
 };
 use super::error::{DeploymentError, Position};
 use super::files::Files;
@@ -296,6 +297,7 @@ impl Reader<'_> {
             profiles: Vec::new(),
             command: Vec::new(),
             environment: IndexMap::new(),
+            environment_at: IndexMap::new(),
             mounts: Vec::new(),
             ports: Vec::new(),
             expose: Vec::new(),
@@ -336,8 +338,18 @@ impl Reader<'_> {
         }
         for (name, value) in &shape.environment {
             service.environment.insert(name.clone(), Secret::new(self.text(value)?));
+            service.environment_at.insert(name.clone(), self.assignment(value));
         }
         Ok(())
+    }
+
+    /// Where `scalar` stands, and whether it holds what only `make env` knows.
+    fn assignment(&self, scalar: &Scalar) -> Assignment {
+        let variables = Template::parse(&scalar.value).map(|template| template.variables());
+        Assignment {
+            at: self.place(scalar.defined),
+            is_secret: variables.is_ok_and(|variables| variables.iter().any(|variable| variable.required)),
+        }
     }
 
     fn limits(&self, service: &mut Service, shape: &ServiceShape) -> Result<(), DeploymentError> {

@@ -5,6 +5,7 @@
 //! - [`postgresql`], [`clickhouse`], [`dragonflydb`], [`weaviate`], [`arangodb`], [`nats`], [`zookeeper`], [`kafka`]: one engine
 //!   each: client, readiness, the write and read that prove it serves, the refusals it owes to strangers.
 //! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
+//! - [`proving`]: what a room is asked to prove, and the words in which it answers.
 //! - `http`: requests to those engines that are spoken to over HTTP.
 //! - `scratch`: names and values that nothing else has.
 //! - `waiting`: what an engine said last while it was not ready.
@@ -12,6 +13,7 @@
 //! Adding an engine is adding a folder and one line in [`all`].
 
 pub mod endpoint;
+pub mod proving;
 
 #[cfg(feature = "arangodb")]
 pub mod arangodb;
@@ -61,9 +63,10 @@ use async_trait::async_trait;
 
 pub use endpoint::{Endpoint, Place};
 pub use error::EngineError;
+pub use proving::{Evidence, Feature, Finding, Restart, SettingVerdict, Subject};
 pub use waiting::Waiting;
 
-use crate::deployment::Declarations;
+use crate::deployment::{Declarations, Setting};
 
 /// What the rest of the house asks of an engine.
 #[async_trait]
@@ -97,6 +100,19 @@ pub trait Engine: Debug + Send + Sync {
     /// An engine that lets a stranger in is [`EngineError::LetIn`]; one that cannot be reached has refused nobody and
     /// is [`EngineError::Failed`].
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError>;
+
+    /// Holds each of `settings` against what the live engine says, or does: one finding for each, in their order.
+    async fn prove_settings(&self, _subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        Ok(settings
+            .iter()
+            .map(|_| Finding::not_askable("nobody asks yet"))
+            .collect())
+    }
+
+    /// The features that the platform relies on, each with its check.
+    fn features(&self) -> &'static [Feature] {
+        &[]
+    }
 
     /// The variables with which programs of the platform find this engine: `DATABASE_URL` and the like.
     ///

@@ -1,12 +1,11 @@
 //! Asks the engines of a running stack, ours or a deployed one, and collects the report.
 //!
 //! # Layout
-//! - [`connectivity`]: each engine serves its user, by a write and a read, and refuses strangers.
-//! - [`report`]: rows of checks and verdicts; verdicts are values, never strings.
+//! - [`inquiry`]: what is asked, of whom, and in which order.
+//! - [`report`]: rows of checks, settings and verdicts; verdicts are values, never strings.
 
+pub mod inquiry;
 pub mod report;
 
-mod connectivity;
-
-pub use connectivity::connectivity;
-pub use report::{Check, Report, Row, Verdict};
+pub use inquiry::{Inquiry, Missing, Present, Scope};
+pub use report::{Check, Report, Row, SettingRow, Verdict};

@@ -1,8 +1,10 @@
-//! Rows of checks and verdicts.
+//! Rows of checks, settings and verdicts.
 
 use std::{fmt, time::Duration};
 
 use serde::Serialize;
+
+use crate::engines::SettingVerdict;
 
 /// What was asked of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -12,6 +14,13 @@ pub enum Check {
     RoundTrip,
     /// A wrong password and none are refused by the engine's own word.
     Strangers,
+    /// A feature that the platform relies on.
+    Feature {
+        /// As a command line names it.
+        name: &'static str,
+        /// What is proved, as a sentence.
+        claim: &'static str,
+    },
 }
 
 /// What came of it.
@@ -53,11 +62,36 @@ pub struct Row {
     pub took: Duration,
 }
 
+/// One setting of one engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingRow {
+    /// The compose service.
+    pub service: String,
+    /// Where it is written, relative to the deployment's directory.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// As the file names it.
+    pub key: String,
+    /// As the file has it; a secret is not shown.
+    pub configured: String,
+    /// As the engine has it, where it tells.
+    pub effective: Option<String>,
+    /// Where the engine has it from, or how it was found out.
+    pub origin: Option<String>,
+    /// What came of it.
+    pub verdict: SettingVerdict,
+}
+
 /// Everything that was asked, by service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Sorted by service, then by check. An absent engine is a row as well.
     pub rows: Vec<Row>,
+    /// One for each setting of the deployment, in the order of the files.
+    pub settings: Vec<SettingRow>,
+    /// How long the whole of it took.
+    pub took: Duration,
 }
 
 impl Report {
@@ -67,15 +101,28 @@ impl Report {
         self.rows
             .iter()
             .any(|row| matches!(row.verdict, Verdict::Passed { .. } | Verdict::Failed { .. }))
+            || self.settings.iter().any(|row| {
+                !matches!(
+                    row.verdict,
+                    SettingVerdict::NotAskable { .. } | SettingVerdict::NotOffered { .. }
+                )
+            })
     }
 
-    /// True where nothing failed.
+    /// True where nothing failed and every setting that could be asked for is in effect.
     #[must_use]
     pub fn is_fine(&self) -> bool {
-        !self
-            .rows
-            .iter()
-            .any(|row| matches!(row.verdict, Verdict::Failed { .. }))
+        self.settings.iter().all(|row| row.verdict.is_fine())
+            && !self
+                .rows
+                .iter()
+                .any(|row| matches!(row.verdict, Verdict::Failed { .. }))
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.rows
+            .sort_by(|a, b| (&a.service, a.check).cmp(&(&b.service, b.check)));
+        self.settings.sort_by(|a, b| a.service.cmp(&b.service));
     }
 }
 
@@ -84,6 +131,7 @@ impl fmt::Display for Check {
         f.write_str(match self {
             Self::RoundTrip => "write and read",
             Self::Strangers => "refuses strangers",
+            Self::Feature { name, .. } => name,
         })
     }
 }
@@ -118,6 +166,10 @@ mod tests {
             took: Duration::ZERO,
         };
 
-        assert_eq!(Report { rows: vec![row] }.is_fine(), fine);
+        let report = Report {
+            rows: vec![row],
+            ..Report::default()
+        };
+        assert_eq!(report.is_fine(), fine);
     }
 }

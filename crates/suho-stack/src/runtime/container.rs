@@ -8,7 +8,8 @@ use testcontainers::{
     bollard::{
         models::{ContainerInspectResponse, HostConfig, HostConfigLogConfig, PortBinding, PortMap, ResourcesUlimits},
         query_parameters::{
-            InspectContainerOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptions,
+            InspectContainerOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptions,
+            WaitContainerOptions,
         },
     },
     core::{Healthcheck, IntoContainerPort, Mount as ContainerMount},
@@ -225,6 +226,15 @@ pub struct LogRange {
 }
 
 impl Docker {
+    /// Stops a container, starts it again, and returns where its ports are published now.
+    pub async fn restart(&self, container: &str) -> Result<PublishedPorts, RuntimeError> {
+        self.client
+            .restart_container(container, None::<RestartContainerOptions>)
+            .await
+            .map_err(refused(format!("restart container {container}")))?;
+        self.published_ports(container).await
+    }
+
     /// The log of a container, in pieces as the engine sends them.
     pub fn logs(&self, container: &str, range: LogRange) -> impl Stream<Item = Result<String, RuntimeError>> + use<> {
         let tail = range.tail.map_or_else(|| "all".to_owned(), |count| count.to_string());

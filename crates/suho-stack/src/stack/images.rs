@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{Absent, Progress, StackError, progress::telling};
 use crate::{
-    deployment::{Deployment, Files, Service, Variables},
+    deployment::{Deployment, Files, Service, Setting, Variables},
     runtime::{Docker, ImageBuild, ImageFacts, RuntimeError, registry::is_reachable},
 };
 
@@ -115,7 +115,12 @@ impl Chooser<'_> {
                         service: name.clone(),
                         reason: reason.clone(),
                     });
-                    chosen.absent.push(Absent { service: name, reason });
+                    let settings = Setting::of(self.editions.airgap.service(&name)?, self.files)?;
+                    chosen.absent.push(Absent {
+                        service: name,
+                        reason,
+                        settings,
+                    });
                 }
             }
         }

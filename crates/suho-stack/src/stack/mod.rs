@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`builder`]: what a stack shall be.
+//! - [`restart`]: a service started anew, on whichever ports Docker gives it then.
 //! - `attach`: a stack that runs already, found again.
 //! - [`images`]: upstream or air-gap, decided per service and said out loud.
 //! - [`ports`]: the platform's own ports, or free ones.
@@ -15,6 +16,7 @@ pub mod builder;
 pub mod images;
 pub mod ports;
 pub mod progress;
+pub mod restart;
 pub mod state;
 pub mod timeline;
 
@@ -30,6 +32,7 @@ pub use error::{LastWords, StackError};
 pub use images::ImageSource;
 pub use ports::Ports;
 pub use progress::Progress;
+pub use restart::Restarter;
 pub use state::{Absent, Member, StackState};
 pub use timeline::{Phase, Timeline};
 

@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{LastWords, Member, Progress, StackError, Timeline, guard::Guard, progress::telling};
 use crate::{
-    deployment::{Declarations, Files, Service},
+    deployment::{Declarations, Files, Service, Setting},
     engines::{Endpoint, Engine, Waiting},
     runtime::{Container, Docker, ImageFacts, Launch},
 };
@@ -60,6 +60,7 @@ impl Start<'_> {
                 std::future::pending::<()>().await;
             }
         }
+        let settings = Setting::of(service, self.files)?;
         let launch = Launch {
             service,
             files: self.files,
@@ -99,6 +100,7 @@ impl Start<'_> {
             version,
             endpoint,
             ready_after,
+            settings,
         })
     }
 

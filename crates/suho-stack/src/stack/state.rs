@@ -12,7 +12,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::StackError;
-use crate::{deployment::Fingerprint, engines::Endpoint, runtime::ImageFacts};
+use crate::{
+    deployment::{Fingerprint, Setting},
+    engines::Endpoint,
+    runtime::ImageFacts,
+};
 
 /// A stack as its state file tells it. It holds secrets: the file has mode 0600.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +50,8 @@ pub struct Member {
     pub endpoint: Endpoint,
     /// From the start of the stack until its engine served.
     pub ready_after: Duration,
+    /// What it was configured with.
+    pub settings: Vec<Setting>,
 }
 
 /// A service that a stack lacks.
@@ -55,6 +61,8 @@ pub struct Absent {
     pub service: String,
     /// Why.
     pub reason: String,
+    /// What it would have been configured with.
+    pub settings: Vec<Setting>,
 }
 
 impl StackState {

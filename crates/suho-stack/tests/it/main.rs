@@ -4,7 +4,9 @@
 //! - [`clickhouse_front`]: the HTTP front of the air-gap image, asked by the official client.
 //! - [`engines`]: each engine alone serves its user and refuses strangers.
 //! - [`failures`]: what goes wrong is told at once, in the engine's own words.
+//! - [`features`]: each feature check holds, and fails where its feature is broken.
 //! - [`leftovers`]: nothing stays behind a stop, a cancellation, a panic.
+//! - [`mutations`]: every setting changed, misspelt and left out is named.
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
 //! - [`strangers`]: a door that was left open is found out.
 
@@ -17,7 +19,9 @@
 mod clickhouse_front;
 mod engines;
 mod failures;
+mod features;
 mod leftovers;
+mod mutations;
 mod neighbours;
 mod strangers;
 

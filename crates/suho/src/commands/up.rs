@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 use suho_stack::{
     deployment::Variables,
-    proof::{self, Report},
+    proof::{Inquiry, Report},
     stack::{Stack, StackBuilder, StackState, timeline},
 };
 
@@ -68,7 +68,7 @@ fn builder(arguments: &Up) -> anyhow::Result<StackBuilder> {
 }
 
 async fn prove(state: &StackState) -> Report {
-    proof::connectivity(&state.endpoints(), &state.reasons_of_absence()).await
+    Inquiry::of(state).run(|_| ()).await
 }
 
 fn report(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outcome> {

@@ -8,9 +8,9 @@ use std::{
 
 use anyhow::Context;
 use suho_stack::{
-    deployment::{Deployment, Files, Service, Variables},
+    deployment::{Deployment, Files, Service, Setting, Variables},
     engines::{self, Endpoint},
-    proof::{self, Report, Verdict},
+    proof::{Inquiry, Missing, Present, Report, Verdict},
     stack::{
         StackState,
         images::{AIRGAP_FILE, COMPOSE_FILE},
@@ -23,16 +23,8 @@ use crate::{
     output,
 };
 
-/// What is asked, and why the rest cannot be.
-#[derive(Default)]
-struct Asked {
-    endpoints: BTreeMap<String, Endpoint>,
-    absent: BTreeMap<String, String>,
-}
-
 pub async fn run(arguments: Verify) -> anyhow::Result<Outcome> {
-    let asked = asked(&arguments)?;
-    let report = proof::connectivity(&asked.endpoints, &asked.absent).await;
+    let report = inquiry(&arguments)?.run(|_| ()).await;
     anyhow::ensure!(
         report.has_asked(),
         "nothing could be asked: no engine of these is known to this program"
@@ -49,21 +41,23 @@ pub async fn run(arguments: Verify) -> anyhow::Result<Outcome> {
     })
 }
 
-fn asked(arguments: &Verify) -> anyhow::Result<Asked> {
+fn inquiry(arguments: &Verify) -> anyhow::Result<Inquiry> {
     if let Some(file) = &arguments.endpoints {
-        return Ok(Asked {
-            endpoints: read_endpoints(file)?,
-            ..Asked::default()
+        return Ok(Inquiry {
+            present: read_endpoints(file)?
+                .into_iter()
+                .map(|(service, endpoint)| {
+                    let settings = Vec::new();
+                    (service, Present { endpoint, settings })
+                })
+                .collect(),
+            ..Inquiry::default()
         });
     }
     if let Some(target) = arguments.target {
         return deployed(target, arguments);
     }
-    let state = StackState::load(&arguments.name)?;
-    Ok(Asked {
-        endpoints: state.endpoints(),
-        absent: state.reasons_of_absence(),
-    })
+    Ok(Inquiry::of(&StackState::load(&arguments.name)?))
 }
 
 fn read_endpoints(file: &Path) -> anyhow::Result<BTreeMap<String, Endpoint>> {
@@ -81,7 +75,7 @@ fn read_endpoints(file: &Path) -> anyhow::Result<BTreeMap<String, Endpoint>> {
 }
 
 /// The engines of a deployment of `docker compose up`, by its files and its .env.
-fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Asked> {
+fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Inquiry> {
     let here = || {
         PathBuf::from(if Path::new(COMPOSE_FILE).exists() {
             "."
@@ -98,21 +92,26 @@ fn deployed(target: Target, arguments: &Verify) -> anyhow::Result<Asked> {
         Target::ComposeAirgap => &[COMPOSE_FILE, AIRGAP_FILE],
     };
     let deployment = Deployment::read(&files, compose_files, &variables)?;
-    let mut asked = Asked::default();
+    let mut inquiry = Inquiry::default();
     for engine in engines::all() {
         let service = deployment.service(engine.service())?;
-        if let Some(reason) = &service.absent {
-            asked.absent.insert(service.name.clone(), reason.clone());
+        let settings = Setting::of(service, &files)?;
+        if let Some(reason) = service.absent.clone() {
+            inquiry
+                .missing
+                .insert(service.name.clone(), Missing { reason, settings });
         } else {
             let endpoint = if arguments.network {
                 Endpoint::on_network(service)
             } else {
                 on_host(service)
             };
-            asked.endpoints.insert(service.name.clone(), endpoint);
+            inquiry
+                .present
+                .insert(service.name.clone(), Present { endpoint, settings });
         }
     }
-    Ok(asked)
+    Ok(inquiry)
 }
 
 /// By the ports that the compose file publishes.

@@ -1,12 +1,29 @@
-//! The configuration files as settings: file, line, key, value.
+//! What is configured, as settings: file, line, key, value.
 //!
 //! Each reader follows the rules of the program that owns the file, and refuses what would hide a setting from it.
+//!
+//! # Layout
+//! - here: [`Setting`], and the readers of files with a setting per line.
+//! - `nats`: the configuration language of NATS.
+//! - `xml`: the configuration files of ClickHouse.
 
+mod nats;
+mod xml;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::compose::{Mount, Service};
 use super::error::{DeploymentError, Position};
 use super::files::Files;
+use super::secret::Secret;
 
-/// A line of a configuration file that sets something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+pub use nats::nats;
+pub use xml::xml;
+
+/// One thing that the deployment sets, and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// Relative to the deployment's directory.
     pub file: String,
@@ -14,8 +31,104 @@ pub struct Setting {
     pub line: usize,
     /// As written; with its section in front where the file has sections: `server.endpoint`.
     pub key: String,
-    /// Without quotes and escapes.
-    pub value: String,
+    /// Without quotes and escapes; of a variable, with everything filled in.
+    pub value: SettingValue,
+    /// How it reaches the engine.
+    pub kind: SettingKind,
+}
+
+/// How a setting reaches the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingKind {
+    /// It stands in a configuration file that the service mounts.
+    File,
+    /// It is a variable of the service's environment.
+    Environment,
+}
+
+/// What a setting is set to; a password is compared and never shown.
+///
+/// Serialising writes a password too, as the state file needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingValue {
+    /// May be shown.
+    Plain(String),
+    /// Holds what `make env` generates.
+    Secret(Secret),
+}
+
+impl SettingValue {
+    /// The value itself, for comparison.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(value) => value,
+            Self::Secret(value) => value.expose(),
+        }
+    }
+
+    /// True for what must not be shown.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+}
+
+impl fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain(value) => value,
+            Self::Secret(_) => "(secret)",
+        })
+    }
+}
+
+/// Reads the settings of one file.
+type Reader = fn(&Files, &str) -> Result<Vec<Setting>, DeploymentError>;
+
+/// Which files hold settings, by the end of their names. What else a service mounts is run, not read as settings.
+const READERS: &[(&str, Reader)] = &[
+    ("postgresql.conf", postgresql),
+    (".xml", xml),
+    (".flags", flags),
+    ("arangod.conf", ini),
+    ("nats-server.conf", nats),
+    (".properties", properties),
+    (".cfg", properties),
+];
+
+impl Setting {
+    /// Everything that the deployment sets for `service`: the files that it mounts, in their order, then its environment.
+    pub fn of(service: &Service, files: &Files) -> Result<Vec<Self>, DeploymentError> {
+        let mut settings = Vec::new();
+        for mount in &service.mounts {
+            let Mount::File { source, .. } = mount else { continue };
+            if let Some((_, read)) = READERS.iter().find(|(ending, _)| source.ends_with(ending)) {
+                settings.extend(read(files, source)?);
+            }
+        }
+        let variables = service.environment.iter().zip(service.environment_at.values());
+        settings.extend(variables.map(|((name, value), assigned)| Self {
+            file: assigned.at.file.clone(),
+            line: assigned.at.line,
+            key: name.clone(),
+            value: if assigned.is_secret {
+                SettingValue::Secret(value.clone())
+            } else {
+                SettingValue::Plain(value.expose().to_owned())
+            },
+            kind: SettingKind::Environment,
+        }));
+        Ok(settings)
+    }
+
+    /// Where it is written: `postgresql.conf:12`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
 }
 
 /// `postgresql.conf`: `key = value`, `'it''s'`, comments behind values. Includes are refused.
@@ -102,7 +215,8 @@ fn setting(file: &str, index: usize, key: String, value: String) -> Setting {
         file: file.to_owned(),
         line: index + 1,
         key,
-        value,
+        value: SettingValue::Plain(value),
+        kind: SettingKind::File,
     }
 }
 
@@ -217,14 +331,12 @@ mod tests {
     use super::*;
     use crate::deployment::{Deployment, Variables};
 
-    type Reader = fn(&Files, &str) -> Result<Vec<Setting>, DeploymentError>;
-
     fn read(reader: Reader, text: &str) -> Result<Vec<(usize, String, String)>, String> {
         let files = Files::embedded().with("a.conf", text);
         let settings = reader(&files, "a.conf").map_err(|error| error.to_string())?;
         Ok(settings
             .into_iter()
-            .map(|setting| (setting.line, setting.key, setting.value))
+            .map(|setting| (setting.line, setting.key, setting.value.expose().to_owned()))
             .collect())
     }
 
@@ -312,7 +424,7 @@ mod tests {
         let settings = postgresql(&files, "postgresql.conf").unwrap();
         let settings: BTreeMap<_, _> = settings
             .iter()
-            .map(|setting| (setting.key.as_str(), &setting.value))
+            .map(|setting| (setting.key.as_str(), setting.value.expose()))
             .collect();
         let (gigabytes, cpus) = declared(files.text("postgresql.conf").unwrap());
         for (key, expected) in tuned(gigabytes, cpus) {

@@ -57,6 +57,18 @@ impl<'a> Caller<'a> {
         json(self.endpoint, action, answer).await
     }
 
+    /// The text of an answer of success.
+    pub(super) async fn text(&self, path: &str, action: &str) -> Result<String, EngineError> {
+        let answer = self.answer(Method::GET, path, None, action).await?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(self.endpoint.failed(action))?;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(self.endpoint.failed(action)(format!("{status}: {}", quote(&body))))
+        }
+    }
+
     /// The status of a request and the first words of its answer, whatever they are.
     pub(super) async fn status(&self, path: &str, action: &str) -> Result<(StatusCode, String), EngineError> {
         let answer = self.answer(Method::GET, path, None, action).await?;

@@ -8,6 +8,7 @@
 //! - [`leftovers`]: nothing stays behind a stop, a cancellation, a panic.
 //! - [`mutations`]: every setting changed, misspelt and left out is named.
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
+//! - [`proof`]: the whole report of a fresh stack.
 //! - [`strangers`]: a door that was left open is found out.
 
 #![expect(
@@ -23,6 +24,7 @@ mod features;
 mod leftovers;
 mod mutations;
 mod neighbours;
+mod proof;
 mod strangers;
 
 use suho_stack::runtime::{Docker, sweep::Swept};

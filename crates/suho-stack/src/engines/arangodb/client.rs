@@ -8,7 +8,8 @@ use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
 
 const PORT: u16 = 8529;
-const PASSWORD: &str = "ARANGO_ROOT_PASSWORD";
+/// The variable that carries the user's password.
+pub(super) const PASSWORD: &str = "ARANGO_ROOT_PASSWORD";
 /// The only user that the image makes.
 pub(super) const USER: &str = "root";
 

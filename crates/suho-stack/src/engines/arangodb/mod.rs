@@ -3,16 +3,19 @@
 //! # Layout
 //! - [`client`]: the address and the password.
 //! - [`round_trip`]: a collection with one document.
+//! - [`settings`]: every option and variable against what the server says it runs with.
 
 mod client;
 mod round_trip;
+mod settings;
 
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::Setting;
 
 /// `ArangoDB`.
 #[derive(Debug)]
@@ -34,6 +37,10 @@ impl Engine for Arangodb {
 
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
         both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

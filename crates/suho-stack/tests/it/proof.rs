@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+
+use suho_stack::{
+    deployment::{Deployment, Files, Setting, Variables},
+    engines,
+    proof::{Check, Inquiry, Verdict},
+    stack::{
+        ImageSource, Stack,
+        images::{AIRGAP_FILE, COMPOSE_FILE},
+    },
+};
+
+/// How many settings the deployment has for each engine, whether it can be had here or not.
+fn settings_of_the_deployment() -> BTreeMap<String, usize> {
+    let files = Files::embedded();
+    let compose_files = [COMPOSE_FILE, AIRGAP_FILE];
+    let mut variables = Variables::default();
+    variables.generate_missing(Deployment::required_variables(&files, &compose_files).unwrap());
+    let deployment = Deployment::read(&files, &compose_files, &variables).unwrap();
+    engines::all()
+        .iter()
+        .map(|engine| {
+            let service = deployment.service(engine.service()).unwrap();
+            (service.name.clone(), Setting::of(service, &files).unwrap().len())
+        })
+        .collect()
+}
+
+/// The promise of the whole: a fresh stack holds all that its files say, and no row is dropped on the way.
+#[tokio::test]
+async fn every_setting_of_the_deployment_is_a_row_and_a_fresh_stack_is_fine() {
+    let stack = Stack::builder().images(ImageSource::Airgap).start().await.unwrap();
+
+    let report = Inquiry::of(stack.state()).run(|_| ()).await;
+
+    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
+    for row in &report.settings {
+        *rows.entry(row.service.clone()).or_default() += 1;
+    }
+    assert_eq!(rows, settings_of_the_deployment());
+    let wrong: Vec<_> = report.settings.iter().filter(|row| !row.verdict.is_fine()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let failed: Vec<_> = report
+        .rows
+        .iter()
+        .filter(|row| matches!(row.verdict, Verdict::Failed { .. }))
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(report.is_fine() && report.has_asked());
+    stack.stop().await.unwrap();
+}
+
+/// Whatever an engine answers, none of the secrets it was started with stands in the report.
+#[tokio::test]
+async fn no_secret_stands_in_the_report() {
+    let stack = Stack::builder().images(ImageSource::Airgap).start().await.unwrap();
+
+    let report = serde_json::to_string(&Inquiry::of(stack.state()).run(|_| ()).await).unwrap();
+
+    for member in &stack.state().members {
+        for setting in member.settings.iter().filter(|setting| setting.value.is_secret()) {
+            assert!(
+                !report.contains(setting.value.expose()),
+                "{} of {} stands in the report",
+                setting.key,
+                member.service
+            );
+        }
+    }
+    stack.stop().await.unwrap();
+}
+
+/// What restarts an engine is not done unasked.
+#[tokio::test]
+async fn nothing_is_restarted_unless_that_is_allowed() {
+    let stack = Stack::builder()
+        .engines(["nats"])
+        .images(ImageSource::Airgap)
+        .start()
+        .await
+        .unwrap();
+
+    let report = Inquiry::of(stack.state()).run(|_| ()).await;
+
+    let nats = engines::by_service("suho-nats-server").unwrap();
+    let restarting: Vec<_> = nats.features().iter().filter(|feature| feature.restarts).collect();
+    assert!(!restarting.is_empty());
+    for feature in restarting {
+        let row = report
+            .rows
+            .iter()
+            .find(|row| matches!(row.check, Check::Feature { name, .. } if name == feature.name))
+            .unwrap();
+        assert!(matches!(row.verdict, Verdict::NotAskable { .. }), "{row:?}");
+    }
+    stack.stop().await.unwrap();
+}

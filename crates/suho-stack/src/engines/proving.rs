@@ -136,7 +136,6 @@ impl SettingVerdict {
     }
 }
 
-#[expect(dead_code, reason = "PLACEHOLDER: rooms fill in")]
 impl Finding {
     /// In effect, with the value `effective` that `origin` tells.
     pub(super) fn in_effect(effective: impl Into<String>, origin: impl Into<String>) -> Self {

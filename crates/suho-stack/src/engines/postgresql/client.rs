@@ -1,4 +1,4 @@
-//! One session over TCP as the service user.
+//! One session over TCP, as the service user or one of the other accounts.
 
 use tokio_postgres::{Client, Config, Error, NoTls, config::SslMode};
 
@@ -8,6 +8,36 @@ const PORT: u16 = 5432;
 const ROLE: &str = "suho";
 const DATABASE: &str = "suho";
 const PASSWORD: &str = "SUHO_POSTGRESQL_PASSWORD";
+
+/// Who logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Account {
+    /// Owns the cluster.
+    Administrator,
+    /// The services of the platform.
+    Service,
+    /// Dashboards and monitoring: it reads, and sees where each setting comes from.
+    Reader,
+}
+
+impl Account {
+    fn role(self) -> &'static str {
+        match self {
+            Self::Administrator => "suho_admin",
+            Self::Service => ROLE,
+            Self::Reader => "suho_reader",
+        }
+    }
+
+    /// The variable that carries its password.
+    pub(super) fn password(self) -> &'static str {
+        match self {
+            Self::Administrator => "POSTGRES_PASSWORD",
+            Self::Service => PASSWORD,
+            Self::Reader => "SUHO_POSTGRESQL_READER_PASSWORD",
+        }
+    }
+}
 
 /// Where and as whom the platform's programs log in.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
@@ -20,17 +50,31 @@ pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
 
 /// A session of the service user.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Client, EngineError> {
-    log_in(endpoint, endpoint.credential(PASSWORD)?)
-        .await?
-        .map_err(endpoint.failed(format!("log in as {ROLE}")))
+    connect_as(endpoint, Account::Service).await
 }
 
-/// Tries `password`; the inner result is the server's answer to it.
+/// A session of `account`.
+pub(super) async fn connect_as(endpoint: &Endpoint, account: Account) -> Result<Client, EngineError> {
+    log_in_as(endpoint, account, endpoint.credential(account.password())?)
+        .await?
+        .map_err(endpoint.failed(format!("log in as {}", account.role())))
+}
+
+/// Tries `password` for the service user; the inner result is the server's answer to it.
 pub(super) async fn log_in(endpoint: &Endpoint, password: &str) -> Result<Result<Client, Error>, EngineError> {
+    log_in_as(endpoint, Account::Service, password).await
+}
+
+/// Tries `password` for `account`; the inner result is the server's answer to it.
+pub(super) async fn log_in_as(
+    endpoint: &Endpoint,
+    account: Account,
+    password: &str,
+) -> Result<Result<Client, Error>, EngineError> {
     let connecting = Config::new()
         .host(&endpoint.host)
         .port(endpoint.port(PORT)?)
-        .user(ROLE)
+        .user(account.role())
         .password(password)
         .dbname(DATABASE)
         .application_name("suho-stack")

@@ -4,17 +4,20 @@
 //! - [`client`]: one session as the service user.
 //! - [`readiness`]: the marker row, the extension and the version, in one query.
 //! - [`round_trip`]: a table in the schema `scratch`.
+//! - [`settings`]: every line and every variable against what the live server says.
 
 mod client;
 mod readiness;
 mod round_trip;
+mod settings;
 
 use async_trait::async_trait;
 use tokio_postgres::error::SqlState;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::scratch::wrong_password;
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::Setting;
 
 /// `PostgreSQL` with the `TimescaleDB` extension.
 #[derive(Debug)]
@@ -36,6 +39,10 @@ impl Engine for Postgresql {
 
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
         both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

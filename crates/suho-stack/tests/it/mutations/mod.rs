@@ -12,10 +12,10 @@ mod postgresql;
 mod weaviate;
 mod zookeeper;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use suho_stack::{
-    deployment::{Deployment, Files, Setting, Variables},
+    deployment::{Deployment, Files, Secret, Setting, SettingValue, Variables},
     engines::{self, SettingVerdict, Subject},
     stack::{
         ImageSource, Stack, StackError,
@@ -34,12 +34,15 @@ pub enum Mutation {
     Missing,
 }
 
-/// What came of a start on mutated files.
-pub enum Outcome {
-    /// The engine serves: the verdict on each setting of the untouched deployment.
-    Answered(Vec<(Setting, SettingVerdict)>),
-    /// The engine refused to start, in its own words.
-    Refused(String),
+/// In the place of another value: with any other, nobody could ask the engine, and the start itself fails.
+pub const UNREACHABLE: &str = "(the engine would be reached nowhere)";
+
+/// One setting and what is done to its line; several of them make a lot, which one start of the engine carries.
+pub struct Mutant {
+    /// As the untouched deployment has it.
+    pub setting: Setting,
+    /// What stands in its line instead; nothing where the line is to go.
+    pub line: String,
 }
 
 /// Every setting of `service` in the untouched deployment.
@@ -52,61 +55,111 @@ pub fn settings_of(service: &str) -> Vec<Setting> {
     Setting::of(deployment.service(service).unwrap(), &files).unwrap()
 }
 
-/// `files` with the line of `setting` replaced by what `edit` makes of it; none where `edit` leaves nothing.
-pub fn edited(files: Files, setting: &Setting, edit: impl Fn(&str) -> Option<String>) -> Files {
-    let text = files.text(&setting.file).unwrap();
-    let lines: Vec<String> = text
-        .lines()
-        .enumerate()
-        .filter_map(|(index, line)| {
-            if index + 1 == setting.line {
-                // Lines keep their numbers, so that many edits of one file can follow each other.
-                Some(edit(line).unwrap_or_default())
-            } else {
-                Some(line.to_owned())
-            }
-        })
-        .collect();
-    let text = lines.join("\n") + "\n";
-    files.with(setting.file.clone(), text)
+/// What makes a mutant of a setting and its line; none where this mutation of it is not tried.
+type Mutate<'a> = &'a dyn Fn(&Setting, &str) -> Option<String>;
+
+/// The mutants of `settings`, dealt into `lots` so that neighbours in a file come into different ones.
+pub fn lots(settings: &[Setting], lots: usize, mutate: Mutate<'_>) -> Vec<Vec<Mutant>> {
+    let files = Files::embedded();
+    let mut dealt: Vec<Vec<Mutant>> = (0..lots).map(|_| Vec::new()).collect();
+    let mutants = settings.iter().filter_map(|setting| {
+        let line = files
+            .text(&setting.file)
+            .unwrap()
+            .lines()
+            .nth(setting.line - 1)
+            .unwrap();
+        let line = mutate(setting, line)?;
+        let setting = setting.clone();
+        Some(Mutant { setting, line })
+    });
+    for (index, mutant) in mutants.enumerate() {
+        dealt[index % lots].push(mutant);
+    }
+    dealt.retain(|lot| !lot.is_empty());
+    dealt
 }
 
-/// Starts `service` on `files` and asks for every setting of the untouched deployment.
-///
-/// Secrets are those of the start: they are new for each stack, and not what is mutated.
-pub async fn ask(service: &str, files: Files) -> Outcome {
-    let started = Stack::builder()
-        .engines([service])
-        .images(ImageSource::Airgap)
-        .files(files)
-        .start()
-        .await;
-    let stack = match started {
-        Ok(stack) => stack,
-        Err(StackError::Died { last, .. }) => return Outcome::Refused(last.log),
-        Err(StackError::TimedOut { last, reason, .. }) => return Outcome::Refused(format!("{reason}\n{}", last.log)),
+/// Nothing instead of the line, whatever the setting.
+pub fn left_out(_setting: &Setting, _line: &str) -> Option<String> {
+    Some(String::new())
+}
+
+/// The line with one letter more in its key.
+pub fn misspelt(setting: &Setting, line: &str) -> Option<String> {
+    let key = setting.key.rsplit('.').next().unwrap();
+    Some(line.replacen(key, &format!("{key}x"), 1))
+}
+
+/// The line with another value, as `values` has it for its key.
+pub fn changed<'a>(values: &'a [(&'a str, &'a str)]) -> impl Fn(&Setting, &str) -> Option<String> + 'a {
+    move |setting, line| {
+        if setting.value.is_secret() {
+            return None;
+        }
+        let (_, value) = values
+            .iter()
+            .find(|(key, _)| *key == setting.key)
+            .unwrap_or_else(|| panic!("{} has no other value to try", setting.key));
+        if *value == UNREACHABLE {
+            return None;
+        }
+        let key = setting.key.rsplit('.').next().unwrap();
+        let (key, after) = line.split_at(line.find(key).unwrap() + key.len());
+        let changed = after.replacen(setting.value.expose(), value, 1);
+        assert_ne!(changed, after, "{line} does not hold {}", setting.value);
+        Some(format!("{key}{changed}"))
+    }
+}
+
+/// The deployment with every mutant's line in the place of the original; line numbers stay.
+fn mutated(lot: &[Mutant]) -> Files {
+    let mut files = Files::embedded();
+    for mutant in lot {
+        let text = files.text(&mutant.setting.file).unwrap();
+        let lines: Vec<&str> = text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| {
+                if index + 1 == mutant.setting.line {
+                    mutant.line.as_str()
+                } else {
+                    line
+                }
+            })
+            .collect();
+        let text = lines.join("\n") + "\n";
+        files = files.with(mutant.setting.file.clone(), text);
+    }
+    files
+}
+
+/// Starts `service` on `files`; its last words where it refuses.
+async fn start(service: &str, files: Files) -> Result<Stack, String> {
+    let builder = Stack::builder().engines([service]).images(ImageSource::Airgap);
+    match builder.files(files).timeout(Duration::from_secs(30)).start().await {
+        Ok(stack) => Ok(stack),
+        Err(StackError::Died { last, .. }) => Err(last.log),
         Err(error) => panic!("{service}: {error}"),
-    };
-    let settings = expected_of(&stack, service);
+    }
+}
+
+/// What `verify`, which expects `settings`, says of each of them on this stack.
+pub async fn verdicts(stack: &Stack, service: &str, settings: &[Setting]) -> Vec<SettingVerdict> {
     let neighbours = stack.endpoints();
     let subject = Subject {
         endpoint: &neighbours[service],
         neighbours: &neighbours,
         restart: None,
     };
-    let findings = engines::by_service(service)
-        .unwrap()
-        .prove_settings(&subject, &settings)
-        .await
-        .unwrap();
+    let engine = engines::by_service(service).unwrap();
+    let findings = engine.prove_settings(&subject, settings).await.unwrap();
     assert_eq!(findings.len(), settings.len());
-    stack.stop().await.unwrap();
-    let verdicts = findings.into_iter().map(|finding| finding.verdict);
-    Outcome::Answered(settings.into_iter().zip(verdicts).collect())
+    findings.into_iter().map(|finding| finding.verdict).collect()
 }
 
 /// The settings of the untouched deployment, with the secrets and ports that `stack` was started with.
-fn expected_of(stack: &Stack, service: &str) -> Vec<Setting> {
+pub fn expected_of(stack: &Stack, service: &str) -> Vec<Setting> {
     let started = &stack.state().member(service).unwrap().settings;
     let own: BTreeMap<(&str, &str), &Setting> = started
         .iter()
@@ -120,6 +173,85 @@ fn expected_of(stack: &Stack, service: &str) -> Vec<Setting> {
         }
     }
     settings
+}
+
+/// Starts `service` once on all of `lot` and notes which of its mutants are named.
+///
+/// A row that was not touched has to stay as it is; `follow` lists the keys that may turn because another one did.
+pub async fn try_lot(score: &mut Score, service: &str, mutation: Mutation, lot: &[Mutant], follow: &[&str]) {
+    let stack = match start(service, mutated(lot)).await {
+        Ok(stack) => stack,
+        Err(log) => {
+            for mutant in lot {
+                let key = mutant.setting.key.rsplit('.').next().unwrap();
+                assert!(
+                    log.contains(key),
+                    "{service} refused to start without a word of {key}:\n{log}"
+                );
+                score.note(mutation, &mutant.setting, true);
+            }
+            return;
+        }
+    };
+    let settings = expected_of(&stack, service);
+    let found = verdicts(&stack, service, &settings).await;
+    if mutation == Mutation::Misspelt {
+        expect_unknown(&stack, service, lot).await;
+    }
+    stack.stop().await.unwrap();
+    for (setting, verdict) in settings.iter().zip(&found) {
+        let is_mutant = lot
+            .iter()
+            .any(|mutant| mutant.setting.file == setting.file && mutant.setting.key == setting.key);
+        let cannot_tell = matches!(
+            verdict,
+            SettingVerdict::NotAskable { .. } | SettingVerdict::NotOffered { .. }
+        );
+        if is_mutant && !cannot_tell {
+            score.note(mutation, setting, !verdict.is_fine());
+        } else if !is_mutant && !follow.contains(&setting.key.as_str()) {
+            assert!(
+                verdict.is_fine(),
+                "{mutation:?}: {} {} was not touched and is {verdict:?}",
+                setting.place(),
+                setting.key
+            );
+        }
+    }
+}
+
+/// Where `verify` expects what the file says, misspelt as it is, it has to say that the engine knows no such key.
+async fn expect_unknown(stack: &Stack, service: &str, lot: &[Mutant]) {
+    let misspelt: Vec<Setting> = lot
+        .iter()
+        .map(|mutant| {
+            let mut setting = mutant.setting.clone();
+            setting.key.push('x');
+            setting
+        })
+        .collect();
+    let verdicts = verdicts(stack, service, &misspelt).await;
+    for (setting, verdict) in misspelt.iter().zip(verdicts) {
+        assert_eq!(verdict, SettingVerdict::Unknown, "{}", setting.key);
+    }
+}
+
+/// Lets `verify` expect other secrets than those that `service` was started with.
+pub async fn try_other_secrets(score: &mut Score, service: &str) {
+    let stack = start(service, Files::embedded()).await.unwrap();
+    let mut settings = expected_of(&stack, service);
+    for setting in settings.iter_mut().filter(|setting| setting.value.is_secret()) {
+        setting.value = SettingValue::Secret(Secret::new("another1another1another1"));
+    }
+    let verdicts = verdicts(&stack, service, &settings).await;
+    stack.stop().await.unwrap();
+    for (setting, verdict) in settings.iter().zip(&verdicts) {
+        if setting.value.is_secret() {
+            score.note(Mutation::Changed, setting, !verdict.is_fine());
+        } else {
+            assert!(verdict.is_fine(), "{} was not touched and is {verdict:?}", setting.key);
+        }
+    }
 }
 
 /// What became of every mutation of one engine.

@@ -3,10 +3,12 @@
 //! # Layout
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
 //! - [`round_trip`]: a stream in memory with one message.
+//! - [`settings`]: every leaf of the file and every variable against what the live server says.
 //! - [`streams`]: the declared streams.
 
 mod client;
 mod round_trip;
+mod settings;
 mod streams;
 
 use std::error::Error;
@@ -15,8 +17,8 @@ use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
-use crate::deployment::Declarations;
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::{Declarations, Setting};
 
 /// NATS with `JetStream`.
 #[derive(Debug)]
@@ -46,6 +48,10 @@ impl Engine for Nats {
 
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
         both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -123,7 +123,7 @@ async fn every_setting_that_is_changed_misspelt_or_left_out_is_named() {
             try_lot(&mut score, SERVICE, mutation, &lot, FOLLOW).await;
         }
     }
-    try_other_secrets(&mut score, SERVICE).await;
+    try_other_secrets(&mut score, SERVICE, &[]).await;
 
     score.settle(SERVICE, &[]);
 }

@@ -49,7 +49,11 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
     Ok(settings
         .iter()
         .zip(findings)
-        .map(|(setting, finding)| finding.unwrap_or_else(|| told.of(setting)))
+        .map(|(setting, finding)| match finding {
+            // A line that is gone and says what the server does by default anyway is named by the digest alone.
+            Some(finding) if !told.names(setting) || !finding.verdict.is_fine() => finding,
+            _ => told.of(setting),
+        })
         .collect())
 }
 
@@ -66,10 +70,14 @@ enum Told<'a> {
 }
 
 impl Told<'_> {
+    fn names(&self, setting: &Setting) -> bool {
+        matches!(self, Self::AllBut(line, _) if line.key == setting.key)
+    }
+
     fn of(&self, setting: &Setting) -> Finding {
         let origin = "config_digest: the server runs with another file";
         match self {
-            Self::AllBut(line, effective) if line.key == setting.key => Finding::differs(*effective, origin),
+            Self::AllBut(_, effective) if self.names(setting) => Finding::differs(*effective, origin),
             Self::TheVeryFile | Self::AllBut(..) => Finding {
                 effective: None,
                 origin: Some("config_digest: it is that of a file with this line".to_owned()),

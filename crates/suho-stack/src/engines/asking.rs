@@ -19,6 +19,8 @@ const LAST_LIMIT: Duration = Duration::from_secs(8);
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// For a check that writes and reads, and for the strangers.
 const CHECK_LIMIT: Duration = Duration::from_secs(6);
+/// For the proof of a feature: a restart, a compaction and a scheduler's turn are the slowest, and take half of it.
+const PROOF_LIMIT: Duration = Duration::from_secs(45);
 /// For removing what a check left.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(2);
 
@@ -49,7 +51,25 @@ pub(super) async fn and_remove<T>(
     check: impl Future<Output = Result<T, EngineError>>,
     removal: impl Future<Output = Result<(), EngineError>>,
 ) -> Result<T, EngineError> {
-    let outcome = within(endpoint, CHECK_LIMIT, "write and read back", check).await;
+    let checked = within(endpoint, CHECK_LIMIT, "write and read back", check).await;
+    after_removal(endpoint, checked, removal).await
+}
+
+/// As [`and_remove`], for the proof of a feature, which may take longer than a write and a read.
+pub(super) async fn prove_and_remove<T>(
+    endpoint: &Endpoint,
+    proof: impl Future<Output = Result<T, EngineError>>,
+    removal: impl Future<Output = Result<(), EngineError>>,
+) -> Result<T, EngineError> {
+    let proved = within(endpoint, PROOF_LIMIT, "end the proof", proof).await;
+    after_removal(endpoint, proved, removal).await
+}
+
+async fn after_removal<T>(
+    endpoint: &Endpoint,
+    outcome: Result<T, EngineError>,
+    removal: impl Future<Output = Result<(), EngineError>>,
+) -> Result<T, EngineError> {
     let removed = within(endpoint, REMOVAL_LIMIT, "remove what was written", removal).await;
     let answer = outcome?;
     removed.map(|()| answer)

@@ -80,6 +80,18 @@ pub enum Evidence {
     NotOffered(String),
 }
 
+impl Evidence {
+    /// The feature works: `evidence` says in words and numbers what was done.
+    pub(super) fn proved(evidence: impl Into<String>) -> Result<Self, EngineError> {
+        Ok(Self::Proved(evidence.into()))
+    }
+
+    /// This edition or stand-in has no such feature, because of `reason`.
+    pub(super) fn not_offered(reason: impl Into<String>) -> Result<Self, EngineError> {
+        Ok(Self::NotOffered(reason.into()))
+    }
+}
+
 /// What an engine says of one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -3,7 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use suho_stack::stack::{ImageSource, Ports, StackError, state::valid_name};
+use suho_stack::{
+    engines,
+    proof::Scope,
+    stack::{ImageSource, Ports, StackError, state::valid_name},
+};
 
 /// The name of the stack that commands mean where none is given.
 pub const DEFAULT_STACK: &str = "suho";
@@ -25,7 +29,7 @@ pub struct Arguments {
 pub enum Command {
     /// Launch a stack, prove each engine by a write and a read, and leave it running
     #[command(
-        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json"
+        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json\n  suho up --verify --html report.html"
     )]
     Up(Up),
     /// List the stacks and their containers
@@ -36,9 +40,10 @@ pub enum Command {
     /// Print how the engines are reached, as lines for a shell
     #[command(after_help = "Examples:\n  eval \"$(suho env)\" && psql \"$DATABASE_URL\"\n  suho env --json")]
     Env(Env),
-    /// Prove that every engine serves its user and refuses strangers
+    /// Prove that every setting is in effect and every feature works, by asking the live engines
     #[command(
-        after_help = "Examples:\n  suho verify\n  suho verify --target compose\n  suho verify --target compose-airgap --directory compose --network\n  suho verify --endpoints endpoints.json --json"
+        after_help = "Examples:\n  suho verify\n  suho verify --engine nats,kafka --only config --all\n  suho verify --allow-restart --html report.html --junit report.xml\n  suho verify --target compose\n  suho verify --target compose-airgap --directory compose --network\n  suho verify --endpoints endpoints.json --directory compose --json\n\n\
+                      Exit codes: 0 all is fine or not offered here; 1 something differs or failed; 2 it could not be asked."
     )]
     Verify(Verify),
     /// Remove a stack: its containers, its network, its volumes
@@ -87,11 +92,27 @@ pub struct Up {
     /// Write the start as a trace for the viewers of Chrome and Perfetto
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
+    /// Prove the whole, as `suho verify` does; restarts included where the stack has just come up
+    #[arg(long)]
+    pub verify: bool,
+    #[command(flatten)]
+    pub reports: Reports,
     #[command(flatten)]
     pub source: Source,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where the report of a proof is written.
+#[derive(Debug, Args)]
+pub struct Reports {
+    /// Write the report as a page for a browser, in one file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write the report as JUnit's XML, for CI
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -144,9 +165,24 @@ pub struct Verify {
     /// With --target, where this runs inside a container on the deployment's network: by the names of the services
     #[arg(long, requires = "target")]
     pub network: bool,
-    /// With --target: the directory that holds docker-compose.yml and .env; this one, or else `compose`
+    /// The directory that holds docker-compose.yml and .env: with --target this one, or else `compose`; with --endpoints
+    /// what the settings are held against, which are not asked for without it
     #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
     pub directory: Option<PathBuf>,
+    /// Only these engines: `kafka`, or their services, `suho-kafka`
+    #[arg(long = "engine", value_name = "ENGINE", value_delimiter = ',', value_parser = service)]
+    pub engines: Vec<String>,
+    /// Only this part of the proof
+    #[arg(long, value_enum)]
+    pub only: Option<Part>,
+    /// Also the checks that restart an engine: what has to survive that, survives
+    #[arg(long)]
+    pub allow_restart: bool,
+    /// List every check and every setting, also those that are fine
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub reports: Reports,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -203,6 +239,14 @@ pub enum PublishedOn {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Part {
+    /// Every setting of every file and variable is in effect
+    Config,
+    /// Every feature works
+    Features,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Target {
     /// A deployment of `docker compose up`
     Compose,
@@ -216,6 +260,15 @@ impl From<ImagesFrom> for ImageSource {
             ImagesFrom::Auto => Self::Auto,
             ImagesFrom::Upstream => Self::Upstream,
             ImagesFrom::Airgap => Self::Airgap,
+        }
+    }
+}
+
+impl From<Part> for Scope {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Config => Self::Settings,
+            Part::Features => Self::Features,
         }
     }
 }
@@ -238,6 +291,18 @@ pub fn print_completions(shell: clap_complete::Shell) {
 
 fn stack_name(text: &str) -> Result<String, StackError> {
     valid_name(text).map(str::to_owned)
+}
+
+/// The compose service of an engine, by either of its names.
+fn service(text: &str) -> Result<String, String> {
+    let known = engines::all();
+    let found = known
+        .iter()
+        .find(|engine| engine.name() == text || engine.service() == text);
+    found.map(|engine| engine.service().to_owned()).ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|engine| engine.name()).collect();
+        format!("there is no such engine; known are {}", names.join(", "))
+    })
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@
 //! - [`arguments`]: the command line, its help and its examples.
 //! - [`commands`]: a file per command.
 //! - [`output`]: progress lines and tables.
+//! - [`report`]: a proof on a terminal, as a page, as a file for CI.
 //!
 //! The command line adds no knowledge of its own: what it does is in the library `suho-stack`.
 
@@ -12,6 +13,7 @@ mod output;
 
 mod arguments;
 mod commands;
+mod report;
 
 use std::{io::IsTerminal, process::ExitCode};
 

@@ -1,28 +1,18 @@
-//! Everything that is asked of a running stack, and how: all engines at once, restarts last and one by one.
+//! Everything that is asked of a running stack, and in which order: all engines at once, restarts last and one by one.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
 use futures::future::{join, join_all};
-use tokio::time::timeout;
 
-use super::{Check, Report, Row, SettingRow, Verdict};
-use crate::{
-    causes::in_full,
-    deployment::Setting,
-    engines::{
-        self, Endpoint, Engine, EngineError, Evidence, Feature, Finding, Refusals, Restart, SettingVerdict, Subject,
-    },
-    stack::StackState,
+use super::{
+    Check, Report, Row, SettingRow,
+    checking::{self, all_are, not_offered, row},
 };
-
-/// A check that takes longer than this has failed: compaction and a restart are the slowest, and take half of it.
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
+use crate::{
+    deployment::Setting,
+    engines::{self, Endpoint, Engine, Feature, Restart, SettingVerdict, Subject},
+    stack::{Member, StackState},
+};
 
 /// What is asked about an engine that runs.
 #[derive(Debug, Clone)]
@@ -31,6 +21,8 @@ pub struct Present {
     pub endpoint: Endpoint,
     /// What the deployment sets for it.
     pub settings: Vec<Setting>,
+    /// Version, edition, stand-in: what its image says of itself; empty where nobody has asked it.
+    pub identity: String,
 }
 
 /// An engine that is part of the deployment and cannot be had here.
@@ -48,6 +40,8 @@ pub enum Scope {
     /// Connectivity, settings and features.
     #[default]
     Everything,
+    /// Every engine serves its user and refuses strangers.
+    Connectivity,
     /// Every setting is in effect.
     Settings,
     /// Every feature works.
@@ -77,6 +71,7 @@ impl Inquiry {
             let present = Present {
                 endpoint: member.endpoint.clone(),
                 settings: member.settings.clone(),
+                identity: identity(member),
             };
             (member.service.clone(), present)
         });
@@ -92,6 +87,20 @@ impl Inquiry {
             missing: missing.collect(),
             ..Self::default()
         }
+    }
+
+    /// Every check that [`Inquiry::run`] will tell a row of, with its service.
+    #[must_use]
+    pub fn checks(&self) -> Vec<(String, Check)> {
+        self.present
+            .keys()
+            .chain(self.missing.keys())
+            .filter(|service| self.wants(service))
+            .flat_map(|service| {
+                let checks = self.checks_of(engines::by_service(service));
+                checks.into_iter().map(|check| (service.clone(), check))
+            })
+            .collect()
     }
 
     /// Asks all engines at once, tells `tell` each row as it comes, and returns all of them, sorted.
@@ -119,22 +128,15 @@ impl Inquiry {
             report.settings.extend(settings);
         }
         for (service, feature) in self.restarting_features() {
-            report
-                .rows
-                .push(told(self.restarted(service, feature, &mut neighbours).await));
+            let row = self.restarted(service, feature, &mut neighbours).await;
+            report.rows.push(told(row));
         }
         for (service, missing) in self.missing.iter().filter(|(service, _)| self.wants(service)) {
-            let reason = format!("absent: {}", missing.reason);
-            report
-                .rows
-                .push(told(row(service, Check::RoundTrip, not_offered(&reason))));
-            if self.scope != Scope::Features {
-                let not_offered = SettingVerdict::NotOffered { reason };
-                report
-                    .settings
-                    .extend(all_are(service, &missing.settings, &not_offered));
-            }
+            let (rows, settings) = self.tell_missing(service, missing);
+            report.rows.extend(rows.into_iter().map(told));
+            report.settings.extend(settings);
         }
+        report.identities = self.identities();
         report.sort();
         report.took = began.elapsed();
         report
@@ -142,6 +144,44 @@ impl Inquiry {
 
     fn wants(&self, service: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|wanted| wanted == service)
+    }
+
+    fn wants_connectivity(&self) -> bool {
+        matches!(self.scope, Scope::Everything | Scope::Connectivity)
+    }
+
+    fn wants_settings(&self) -> bool {
+        matches!(self.scope, Scope::Everything | Scope::Settings)
+    }
+
+    fn wants_features(&self) -> bool {
+        matches!(self.scope, Scope::Everything | Scope::Features)
+    }
+
+    /// What there is to ask about an engine; one that this build has no client for cannot even be written to.
+    fn checks_of(&self, engine: Option<&'static dyn Engine>) -> Vec<Check> {
+        let Some(engine) = engine else {
+            return vec![Check::RoundTrip];
+        };
+        let mut checks = self.connectivity();
+        if self.wants_settings() {
+            checks.push(Check::Settings);
+        }
+        checks.extend(self.features(engine).map(Check::of));
+        checks
+    }
+
+    fn connectivity(&self) -> Vec<Check> {
+        if self.wants_connectivity() {
+            vec![Check::RoundTrip, Check::Strangers]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn features(&self, engine: &dyn Engine) -> impl Iterator<Item = &'static Feature> + use<> {
+        let wanted = self.wants_features();
+        engine.features().iter().filter(move |_| wanted)
     }
 
     /// Everything about one engine that does not restart it, at once.
@@ -154,13 +194,7 @@ impl Inquiry {
     ) -> (Vec<Row>, Vec<SettingRow>) {
         let Some(engine) = engines::by_service(service) else {
             let reason = "this build has no client for it";
-            let settings = all_are(
-                service,
-                &present.settings,
-                &SettingVerdict::NotOffered {
-                    reason: reason.to_owned(),
-                },
-            );
+            let settings = all_are(service, &present.settings, &not_offered_setting(reason));
             return (
                 vec![told(row(service, Check::RoundTrip, not_offered(reason)))],
                 settings,
@@ -171,38 +205,27 @@ impl Inquiry {
             neighbours,
             restart: None,
         };
-        let rows = join(
-            join_all(self.connectivity().map(|check| async move {
-                told(checked(service, check, connectivity(engine, check, &present.endpoint)).await)
-            })),
-            join_all(
-                self.features(engine)
-                    .filter(|feature| !feature.restarts)
-                    .map(|feature| async move {
-                        told(checked(service, of_feature(feature), prove(feature, &subject)).await)
-                    }),
-            ),
+        let connectivity = join_all(
+            self.connectivity()
+                .into_iter()
+                .map(|check| async move { told(checking::connectivity(engine, check, &present.endpoint).await) }),
+        );
+        let features = join_all(
+            self.features(engine)
+                .filter(|feature| !feature.restarts)
+                .map(|feature| async move { told(checking::feature(service, feature, &subject).await) }),
         );
         let settings = async {
-            if self.scope == Scope::Features {
-                Vec::new()
-            } else {
-                settings(engine, &subject, &present.settings).await
+            if !self.wants_settings() {
+                return (None, Vec::new());
             }
+            let (row, settings) = checking::settings(engine, &subject, &present.settings).await;
+            (Some(told(row)), settings)
         };
-        let ((mut rows, features), settings) = join(rows, settings).await;
+        let ((mut rows, features), (of_settings, settings)) = join(join(connectivity, features), settings).await;
         rows.extend(features);
+        rows.extend(of_settings);
         (rows, settings)
-    }
-
-    fn connectivity(&self) -> impl Iterator<Item = Check> + use<> {
-        let wanted = self.scope == Scope::Everything;
-        [Check::RoundTrip, Check::Strangers].into_iter().filter(move |_| wanted)
-    }
-
-    fn features(&self, engine: &dyn Engine) -> impl Iterator<Item = &'static Feature> + use<> {
-        let wanted = self.scope != Scope::Settings;
-        engine.features().iter().filter(move |_| wanted)
     }
 
     fn restarting_features(&self) -> Vec<(&str, &'static Feature)> {
@@ -218,31 +241,66 @@ impl Inquiry {
     async fn restarted(&self, service: &str, feature: &Feature, neighbours: &mut BTreeMap<String, Endpoint>) -> Row {
         let Some(restart) = &self.restart else {
             let reason = "it restarts the engine; --allow-restart asks it";
-            return row(
-                service,
-                of_feature(feature),
-                Verdict::NotAskable {
-                    reason: reason.to_owned(),
-                },
-            );
+            return row(service, Check::of(feature), checking::not_askable(reason));
         };
-        let row = checked(
-            service,
-            of_feature(feature),
-            prove(
-                feature,
-                &Subject {
-                    endpoint: &neighbours[service],
-                    neighbours,
-                    restart: Some(restart.as_ref()),
-                },
-            ),
-        )
-        .await;
+        let subject = Subject {
+            endpoint: &neighbours[service],
+            neighbours,
+            restart: Some(restart.as_ref()),
+        };
+        let row = checking::feature(service, feature, &subject).await;
         if let Some(endpoint) = restart.endpoint(service).await {
             neighbours.insert(service.to_owned(), endpoint);
         }
         row
+    }
+
+    /// An absent engine is as many rows as one that is there.
+    fn tell_missing(&self, service: &str, missing: &Missing) -> (Vec<Row>, Vec<SettingRow>) {
+        let reason = format!("absent: {}", missing.reason);
+        let rows = self
+            .checks_of(engines::by_service(service))
+            .into_iter()
+            .map(|check| row(service, check, not_offered(&reason)))
+            .collect();
+        let settings = if self.wants_settings() {
+            all_are(service, &missing.settings, &not_offered_setting(&reason))
+        } else {
+            Vec::new()
+        };
+        (rows, settings)
+    }
+
+    /// What each engine is, or why it is not there.
+    fn identities(&self) -> BTreeMap<String, String> {
+        let present = self
+            .present
+            .iter()
+            .map(|(service, present)| (service.clone(), present.identity.clone()));
+        let missing = self
+            .missing
+            .iter()
+            .map(|(service, missing)| (service.clone(), format!("absent: {}", missing.reason)));
+        present
+            .chain(missing)
+            .filter(|(service, _)| self.wants(service))
+            .collect()
+    }
+}
+
+/// `26.9.2.1, a stand-in: the real engine behind …`
+fn identity(member: &Member) -> String {
+    let stand_in = member.facts.stand_in.as_ref().map(|what| format!("a stand-in: {what}"));
+    let kind = stand_in.or_else(|| member.facts.edition.clone());
+    std::iter::once(member.version.clone())
+        .chain(kind)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn not_offered_setting(reason: &str) -> SettingVerdict {
+    SettingVerdict::NotOffered {
+        reason: reason.to_owned(),
     }
 }
 
@@ -255,150 +313,6 @@ impl fmt::Debug for Inquiry {
             .field("only", &self.only)
             .field("restart", &self.restart.is_some())
             .finish()
-    }
-}
-
-async fn connectivity(engine: &dyn Engine, check: Check, endpoint: &Endpoint) -> Verdict {
-    if check == Check::RoundTrip {
-        engine.round_trip(endpoint).await.map_or_else(verdict_of, passed)
-    } else {
-        engine.refuse_strangers(endpoint).await.map_or_else(verdict_of, refused)
-    }
-}
-
-async fn prove(feature: &Feature, subject: &Subject<'_>) -> Verdict {
-    match timeout(CHECK_LIMIT, (feature.check)(subject)).await {
-        Ok(Ok(Evidence::Proved(evidence))) => passed(evidence),
-        Ok(Ok(Evidence::NotAskable(reason))) => Verdict::NotAskable { reason },
-        Ok(Ok(Evidence::NotOffered(reason))) => Verdict::NotOffered { reason },
-        Ok(Err(error)) => verdict_of(error),
-        Err(_) => Verdict::Failed {
-            error: format!("the check did not end within {CHECK_LIMIT:?}"),
-        },
-    }
-}
-
-/// One row for each setting, whatever comes of it.
-async fn settings(engine: &dyn Engine, subject: &Subject<'_>, settings: &[Setting]) -> Vec<SettingRow> {
-    let service = engine.service();
-    let proving = timeout(CHECK_LIMIT, engine.prove_settings(subject, settings));
-    let failed = |error: String| all_are(service, settings, &SettingVerdict::Failed { error });
-    match proving.await {
-        Ok(Ok(findings)) if findings.len() == settings.len() => settings
-            .iter()
-            .zip(findings)
-            .map(|(setting, finding)| setting_row(service, setting, finding))
-            .collect(),
-        Ok(Ok(findings)) => failed(format!(
-            "{} findings came back for {} settings",
-            findings.len(),
-            settings.len()
-        )),
-        Ok(Err(EngineError::NotPublished { service, port })) => all_are(
-            &service,
-            settings,
-            &SettingVerdict::NotAskable {
-                reason: not_published(&service, port),
-            },
-        ),
-        Ok(Err(error)) => failed(format!("failed to {}", in_full(&error))),
-        Err(_) => failed(format!("the settings were not told within {CHECK_LIMIT:?}")),
-    }
-}
-
-fn all_are(service: &str, settings: &[Setting], verdict: &SettingVerdict) -> Vec<SettingRow> {
-    settings
-        .iter()
-        .map(|setting| {
-            let finding = Finding {
-                effective: None,
-                origin: None,
-                verdict: verdict.clone(),
-            };
-            setting_row(service, setting, finding)
-        })
-        .collect()
-}
-
-fn setting_row(service: &str, setting: &Setting, finding: Finding) -> SettingRow {
-    let is_secret = setting.value.is_secret();
-    let hidden = |value: String| if is_secret { "(secret)".to_owned() } else { value };
-    let verdict = match finding.verdict {
-        SettingVerdict::Differs { effective } => SettingVerdict::Differs {
-            effective: hidden(effective),
-        },
-        verdict => verdict,
-    };
-    SettingRow {
-        service: service.to_owned(),
-        file: setting.file.clone(),
-        line: setting.line,
-        key: setting.key.clone(),
-        configured: setting.value.to_string(),
-        effective: finding.effective.map(hidden),
-        origin: finding.origin,
-        verdict,
-    }
-}
-
-async fn checked(service: &str, check: Check, verdict: impl Future<Output = Verdict>) -> Row {
-    let began = Instant::now();
-    let verdict = verdict.await;
-    Row {
-        service: service.to_owned(),
-        check,
-        verdict,
-        took: began.elapsed(),
-    }
-}
-
-fn of_feature(feature: &Feature) -> Check {
-    Check::Feature {
-        name: feature.name,
-        claim: feature.claim,
-    }
-}
-
-/// A row that nothing was asked for.
-fn row(service: &str, check: Check, verdict: Verdict) -> Row {
-    Row {
-        service: service.to_owned(),
-        check,
-        verdict,
-        took: Duration::ZERO,
-    }
-}
-
-fn passed(evidence: String) -> Verdict {
-    Verdict::Passed { evidence }
-}
-
-fn refused(refusals: Refusals) -> Verdict {
-    match refusals {
-        Refusals::Refused { wrong, missing } if wrong == missing => passed(wrong),
-        Refusals::Refused { wrong, missing } => passed(format!("{wrong} | {missing}")),
-        Refusals::NotOffered(reason) => not_offered(reason),
-    }
-}
-
-fn not_offered(reason: &str) -> Verdict {
-    Verdict::NotOffered {
-        reason: reason.to_owned(),
-    }
-}
-
-fn not_published(service: &str, port: u16) -> String {
-    format!("port {port} of {service} is not published; ask from a container on its network")
-}
-
-fn verdict_of(error: EngineError) -> Verdict {
-    match error {
-        EngineError::NotPublished { service, port } => Verdict::NotAskable {
-            reason: not_published(&service, port),
-        },
-        error => Verdict::Failed {
-            error: format!("failed to {}", error.in_full()),
-        },
     }
 }
 
@@ -419,6 +333,7 @@ mod tests {
         let present = Present {
             endpoint: unreachable,
             settings: Vec::new(),
+            identity: String::new(),
         };
         let missing = Missing {
             reason: "no package".to_owned(),

@@ -2,10 +2,13 @@
 //!
 //! # Layout
 //! - [`inquiry`]: what is asked, of whom, and in which order.
+//! - `checking`: one question to one engine, and the row that comes of its answer.
 //! - [`report`]: rows of checks, settings and verdicts; verdicts are values, never strings.
 
 pub mod inquiry;
 pub mod report;
 
+mod checking;
+
 pub use inquiry::{Inquiry, Missing, Present, Scope};
-pub use report::{Check, Report, Row, SettingRow, Verdict};
+pub use report::{Check, Part, Report, Row, SettingRow, Verdict};

@@ -1,10 +1,14 @@
 //! Rows of checks, settings and verdicts.
 
-use std::{fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use serde::Serialize;
 
-use crate::engines::SettingVerdict;
+use crate::engines::{Feature, SettingVerdict};
 
 /// What was asked of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -14,6 +18,8 @@ pub enum Check {
     RoundTrip,
     /// A wrong password and none are refused by the engine's own word.
     Strangers,
+    /// Every configured setting is in effect.
+    Settings,
     /// A feature that the platform relies on.
     Feature {
         /// As a command line names it.
@@ -21,6 +27,17 @@ pub enum Check {
         /// What is proved, as a sentence.
         claim: &'static str,
     },
+}
+
+impl Check {
+    /// The check of a feature.
+    #[must_use]
+    pub fn of(feature: &Feature) -> Self {
+        Self::Feature {
+            name: feature.name,
+            claim: feature.claim,
+        }
+    }
 }
 
 /// What came of it.
@@ -90,8 +107,23 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// One for each setting of the deployment, in the order of the files.
     pub settings: Vec<SettingRow>,
+    /// What each engine is: version, edition, stand-in, or why it is absent.
+    pub identities: BTreeMap<String, String>,
     /// How long the whole of it took.
     pub took: Duration,
+}
+
+/// What was asked of one engine.
+#[derive(Debug, Clone)]
+pub struct Part<'a> {
+    /// The compose service.
+    pub service: &'a str,
+    /// What it is; empty where nobody has asked it.
+    pub identity: &'a str,
+    /// Its checks.
+    pub rows: Vec<&'a Row>,
+    /// Its settings.
+    pub settings: Vec<&'a SettingRow>,
 }
 
 impl Report {
@@ -119,6 +151,21 @@ impl Report {
                 .any(|row| matches!(row.verdict, Verdict::Failed { .. }))
     }
 
+    /// Engine by engine, in the order of their names.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let services: BTreeSet<&str> = self.rows.iter().map(|row| row.service.as_str()).collect();
+        services
+            .into_iter()
+            .map(|service| Part {
+                service,
+                identity: self.identities.get(service).map_or("", String::as_str),
+                rows: self.rows.iter().filter(|row| row.service == service).collect(),
+                settings: self.settings.iter().filter(|row| row.service == service).collect(),
+            })
+            .collect()
+    }
+
     pub(super) fn sort(&mut self) {
         self.rows
             .sort_by(|a, b| (&a.service, a.check).cmp(&(&b.service, b.check)));
@@ -131,6 +178,7 @@ impl fmt::Display for Check {
         f.write_str(match self {
             Self::RoundTrip => "write and read",
             Self::Strangers => "refuses strangers",
+            Self::Settings => "settings",
             Self::Feature { name, .. } => name,
         })
     }

@@ -6,6 +6,7 @@
 //! # Layout
 //! - [`docker`]: the connection to the Docker engine.
 //! - [`container`]: launch, state, logs, death.
+//! - `composed`: the containers of a deployment of `docker compose up`.
 //! - [`image`]: present, pulled, described by its labels.
 //! - [`registry`]: whether images can be pulled at all.
 //! - [`build`]: the air-gap images, built with progress.
@@ -18,6 +19,7 @@ pub mod image;
 pub mod registry;
 pub mod sweep;
 
+mod composed;
 mod error;
 
 pub use build::{BuildProgress, ImageBuild};

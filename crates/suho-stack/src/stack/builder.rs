@@ -248,6 +248,7 @@ impl StackBuilder {
             fingerprint,
             members,
             absent: chosen.absent,
+            phases: timeline.phases(),
         };
         let dependencies = chosen
             .services

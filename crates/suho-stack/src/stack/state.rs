@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::StackError;
+use super::{Phase, StackError};
 use crate::{
     deployment::{Fingerprint, Setting},
     engines::Endpoint,
@@ -31,6 +31,8 @@ pub struct StackState {
     pub members: Vec<Member>,
     /// The services that cannot be had here.
     pub absent: Vec<Absent>,
+    /// The phases of its start, in the order in which they ended.
+    pub phases: Vec<Phase>,
 }
 
 /// A service of a stack.

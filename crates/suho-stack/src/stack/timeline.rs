@@ -7,17 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::Instrument;
 
 /// One phase of the start of one service, measured as a span.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     /// The compose service.
     pub service: String,
     /// `launch`, `ready` or `declare`.
-    pub name: &'static str,
+    pub name: String,
     /// After the start of the stack began.
     pub begin: Duration,
     /// After the start of the stack began.
@@ -53,7 +53,7 @@ impl Timeline {
         let output = phase.instrument(tracing::info_span!("phase", service, name)).await;
         let phase = Phase {
             service: service.to_owned(),
-            name,
+            name: name.to_owned(),
             begin,
             end: self.elapsed(),
         };
@@ -156,10 +156,10 @@ fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn phase(service: &str, name: &'static str, begin: u64, end: u64) -> Phase {
+    fn phase(service: &str, name: &str, begin: u64, end: u64) -> Phase {
         Phase {
             service: service.to_owned(),
-            name,
+            name: name.to_owned(),
             begin: Duration::from_millis(begin),
             end: Duration::from_millis(end),
         }

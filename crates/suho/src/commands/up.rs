@@ -1,13 +1,13 @@
 //! `suho up`: launches a stack, proves it, and leaves it running.
 
-use std::{fs::File, io::Write};
+use std::{fs::File, io::Write, sync::Arc};
 
 use anyhow::Context;
 use serde_json::json;
 use suho_stack::{
     deployment::Variables,
-    proof::{Inquiry, Report},
-    stack::{Stack, StackBuilder, StackState, timeline},
+    proof::{Inquiry, Report, Scope},
+    stack::{Restarter, Stack, StackBuilder, StackState, timeline},
 };
 
 use crate::{
@@ -15,16 +15,20 @@ use crate::{
     arguments::{DEFAULT_STACK, Up},
     commands::verify,
     output,
+    report::{self, Pages},
 };
 
 pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
+    let pages = Pages::create(&arguments.reports)?;
     let builder = builder(&arguments)?;
     if let Some(state) = builder.find().await? {
         note!("stack {} runs already, from these very files", state.name);
         if arguments.timeline.is_some() {
             note!("nothing was started, so that there is no timeline to write");
         }
-        return report(&state, &prove(&state).await, arguments.json);
+        let proof = report::asked(&inquiry(&state, arguments.verify)).await;
+        pages.write(&proof, &state.phases)?;
+        return tell(&state, &proof, arguments.json);
     }
     // Made before the start: a stack that has come up must not go because a file cannot be written.
     let trace = match &arguments.timeline {
@@ -39,10 +43,14 @@ pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     }
     let critical_path = timeline::in_words(&stack.critical_path());
     let took = stack.timeline().elapsed();
-    let proof = prove(stack.state()).await;
+    let mut inquiry = inquiry(stack.state(), arguments.verify);
+    // Nobody uses it yet.
+    inquiry.restart = Some(Arc::new(Restarter::of(stack.state()).await?));
+    let proof = report::asked(&inquiry).await;
     // A stack that does not hold what it promises is left running too, for its owner to look at.
     let state = stack.leave_running()?;
-    let outcome = report(&state, &proof, arguments.json)?;
+    pages.write(&proof, &state.phases)?;
+    let outcome = tell(&state, &proof, arguments.json)?;
     if !arguments.json {
         say!("\nready in {}; critical path: {critical_path}", output::seconds(took));
         // As it was called, so that what it says to type can be typed.
@@ -67,11 +75,15 @@ fn builder(arguments: &Up) -> anyhow::Result<StackBuilder> {
     })
 }
 
-async fn prove(state: &StackState) -> Report {
-    Inquiry::of(state).run(|_| ()).await
+/// Whether each engine serves its user and refuses strangers, or, where `whole` is wanted, everything.
+fn inquiry(state: &StackState, whole: bool) -> Inquiry {
+    Inquiry {
+        scope: if whole { Scope::Everything } else { Scope::Connectivity },
+        ..Inquiry::of(state)
+    }
 }
 
-fn report(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outcome> {
+fn tell(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outcome> {
     if json {
         // The secrets stay in the state file; `suho env --json` is the place that prints them.
         let members: Vec<_> = state
@@ -92,13 +104,9 @@ fn report(state: &StackState, proof: &Report, json: bool) -> anyhow::Result<Outc
         say!("{}", serde_json::to_string_pretty(&result)?);
     } else {
         print_table(state);
-        verify::print(proof);
+        report::print(proof, false);
     }
-    Ok(if proof.is_fine() {
-        Outcome::Fine
-    } else {
-        Outcome::Failed
-    })
+    Ok(verify::outcome(proof))
 }
 
 fn print_table(state: &StackState) {

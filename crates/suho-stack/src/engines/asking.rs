@@ -164,7 +164,7 @@ impl Endpoint {
     }
 
     /// Compares what the engine gave for `action` with what it owed.
-    pub(super) fn expect<T>(&self, action: &str, expected: &T, found: &T) -> Result<(), EngineError>
+    pub(crate) fn expect<T>(&self, action: &str, expected: &T, found: &T) -> Result<(), EngineError>
     where
         T: PartialEq + Debug + ?Sized,
     {

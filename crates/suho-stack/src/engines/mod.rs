@@ -5,6 +5,7 @@
 //! - [`postgresql`], [`clickhouse`], [`dragonflydb`], [`weaviate`], [`arangodb`], [`nats`], [`zookeeper`], [`kafka`]: one engine
 //!   each: client, readiness, the write and read that prove it serves, the refusals it owes to strangers.
 //! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
+//! - `feed`: one feed of ticks through several engines, and the candles that each owes for it.
 //! - [`proving`]: what a room is asked to prove, and the words in which it answers.
 //! - `http`: requests to those engines that are spoken to over HTTP.
 //! - `scratch`: names and values that nothing else has.
@@ -13,6 +14,8 @@
 //! Adding an engine is adding a folder and one line in [`all`].
 
 pub mod endpoint;
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+pub mod feed;
 pub mod proving;
 
 #[cfg(feature = "arangodb")]

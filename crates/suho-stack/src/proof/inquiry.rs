@@ -7,6 +7,7 @@ use futures::future::{join, join_all};
 use super::{
     Check, Report, Row, SettingRow,
     checking::{self, all_are, not_offered, row},
+    whole,
 };
 use crate::{
     deployment::Setting,
@@ -92,14 +93,18 @@ impl Inquiry {
     /// Every check that [`Inquiry::run`] will tell a row of, with its service.
     #[must_use]
     pub fn checks(&self) -> Vec<(String, Check)> {
-        self.present
+        let of_engines = self
+            .present
             .keys()
             .chain(self.missing.keys())
             .filter(|service| self.wants(service))
             .flat_map(|service| {
                 let checks = self.checks_of(engines::by_service(service));
                 checks.into_iter().map(|check| (service.clone(), check))
-            })
+            });
+        let of_the_whole = self.features_of_the_whole().iter().map(Check::of);
+        of_engines
+            .chain(of_the_whole.map(|check| (whole::SERVICE.to_owned(), check)))
             .collect()
     }
 
@@ -115,14 +120,16 @@ impl Inquiry {
             tell(&row);
             row
         };
-        let asked = join_all(
-            self.present
-                .iter()
-                .filter(|(service, _)| self.wants(service))
-                .map(|(service, present)| self.ask(service, present, &neighbours, &told)),
-        )
-        .await;
-        let mut report = Report::default();
+        let asking = self
+            .present
+            .iter()
+            .filter(|(service, _)| self.wants(service))
+            .map(|(service, present)| self.ask(service, present, &neighbours, &told));
+        let (asked, together) = join(join_all(asking), self.ask_the_whole(&neighbours, &told)).await;
+        let mut report = Report {
+            rows: together,
+            ..Report::default()
+        };
         for (rows, settings) in asked {
             report.rows.extend(rows);
             report.settings.extend(settings);
@@ -226,6 +233,37 @@ impl Inquiry {
         rows.extend(features);
         rows.extend(of_settings);
         (rows, settings)
+    }
+
+    /// What the engines do together.
+    async fn ask_the_whole(
+        &self,
+        neighbours: &BTreeMap<String, Endpoint>,
+        told: &(impl Fn(Row) -> Row + Sync),
+    ) -> Vec<Row> {
+        // Of the whole no engine is asked more than another.
+        let Some(endpoint) = neighbours.values().next() else {
+            return Vec::new();
+        };
+        let subject = Subject {
+            endpoint,
+            neighbours,
+            restart: None,
+        };
+        let asking = self
+            .features_of_the_whole()
+            .iter()
+            .map(|feature| async move { told(checking::feature(whole::SERVICE, feature, &subject).await) });
+        join_all(asking).await
+    }
+
+    /// Those who ask for some engines alone do not ask for the whole.
+    fn features_of_the_whole(&self) -> &'static [Feature] {
+        if self.wants_features() && self.only.is_empty() && !self.present.is_empty() {
+            whole::FEATURES
+        } else {
+            &[]
+        }
     }
 
     fn restarting_features(&self) -> Vec<(&str, &'static Feature)> {

@@ -1,9 +1,13 @@
 use std::collections::BTreeMap;
 
+use rstest::rstest;
 use suho_stack::{
     deployment::{Deployment, Files, Setting, Variables},
-    engines,
-    proof::{Check, Inquiry, Verdict},
+    engines::{
+        self, EngineError, Evidence,
+        feed::{Decimal, Tick},
+    },
+    proof::{Check, Inquiry, Verdict, whole},
     stack::{
         ImageSource, Stack,
         images::{AIRGAP_FILE, COMPOSE_FILE},
@@ -94,4 +98,41 @@ async fn nothing_is_restarted_unless_that_is_allowed() {
         assert!(matches!(row.verdict, Verdict::NotAskable { .. }), "{row:?}");
     }
     stack.stop().await.unwrap();
+}
+
+/// What of a feed reaches Kafka, and whether the candles are those of the whole feed.
+async fn feed(on_the_way: impl Fn(Vec<Tick>) -> Vec<Tick>) -> Result<Evidence, EngineError> {
+    let stack = Stack::builder()
+        .engines(["nats", "kafka", "clickhouse", "postgresql"])
+        .images(ImageSource::Airgap)
+        .start()
+        .await
+        .unwrap();
+    let outcome = whole::one_feed(&stack.endpoints(), on_the_way).await;
+    stack.stop().await.unwrap();
+    outcome
+}
+
+#[tokio::test]
+async fn one_feed_gives_the_same_candles_in_both_stores() {
+    let evidence = feed(|ticks| ticks).await;
+
+    assert!(matches!(evidence, Ok(Evidence::Proved(_))), "{evidence:?}");
+}
+
+#[rstest]
+#[case::a_tick_that_is_lost(|mut ticks: Vec<Tick>| { ticks.remove(300); ticks }, "volume")]
+#[case::a_price_that_is_another(
+    |mut ticks: Vec<Tick>| { ticks[599].price = Decimal::new(99_999_999); ticks },
+    "9999.9999"
+)]
+#[tokio::test]
+async fn a_feed_that_is_changed_on_its_way_to_kafka_is_noticed(
+    #[case] on_the_way: fn(Vec<Tick>) -> Vec<Tick>,
+    #[case] word: &str,
+) {
+    let error = feed(on_the_way).await.unwrap_err().in_full();
+
+    assert!(error.contains("fold ticks into a candle on suho-clickhouse"), "{error}");
+    assert!(error.contains(word), "{error}");
 }

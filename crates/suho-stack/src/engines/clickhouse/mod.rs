@@ -1,9 +1,12 @@
 //! `ClickHouse` over its HTTP interface.
 //!
 //! # Layout
+//! - `candles`: candles of ticks that the server takes out of a topic of Kafka.
 //! - [`client`]: the official client as the service user, and the code of an exception.
 //! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
 
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+pub(crate) mod candles;
 mod client;
 mod round_trip;
 

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
+//! - `publication`: ticks in a topic, for those who read it from there.
 //! - [`readiness`]: the metadata, the controller and the coordinator of groups.
 //! - [`round_trip`]: a topic with one record.
 //! - [`strangers`]: those whom the broker does not know.
@@ -9,6 +10,8 @@
 //! - [`wire`]: four questions in Kafka's own protocol.
 
 mod client;
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+pub(crate) mod publication;
 mod readiness;
 mod round_trip;
 mod strangers;

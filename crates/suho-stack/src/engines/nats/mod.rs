@@ -2,11 +2,14 @@
 //!
 //! # Layout
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
+//! - `relay`: ticks from a publisher to a consumer.
 //! - [`round_trip`]: a stream in memory with one message.
 //! - [`settings`]: every leaf of the file and every variable against what the live server says.
 //! - [`streams`]: the declared streams.
 
 mod client;
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+pub(crate) mod relay;
 mod round_trip;
 mod settings;
 mod streams;

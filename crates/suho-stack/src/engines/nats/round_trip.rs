@@ -74,7 +74,7 @@ async fn check(endpoint: &Endpoint, jetstream: &Context, scratch: &Scratch) -> R
 }
 
 /// A stream that was never created is gone as well.
-async fn delete_stream(endpoint: &Endpoint, jetstream: &Context, name: &str) -> Result<(), EngineError> {
+pub(super) async fn delete_stream(endpoint: &Endpoint, jetstream: &Context, name: &str) -> Result<(), EngineError> {
     match jetstream.delete_stream(name).await {
         Err(error) if !is_absent(&error.kind()) => Err(endpoint.failed(format!("delete the stream {name}"))(error)),
         _ => Ok(()),

@@ -1,11 +1,14 @@
 //! `TimescaleDB`: `PostgreSQL` with hypertables.
 //!
 //! # Layout
+//! - `candles`: candles of ticks in a hypertable.
 //! - [`client`]: one session as the service user.
 //! - [`readiness`]: the marker row, the extension and the version, in one query.
 //! - [`round_trip`]: a table in the schema `scratch`.
 //! - [`settings`]: every line and every variable against what the live server says.
 
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+pub(crate) mod candles;
 mod client;
 mod readiness;
 mod round_trip;

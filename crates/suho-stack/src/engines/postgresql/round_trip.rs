@@ -42,7 +42,7 @@ async fn check(endpoint: &Endpoint, table: &str, value: &str) -> Result<(), Engi
     endpoint.expect(&reading, value, &found)
 }
 
-async fn drop_table(endpoint: &Endpoint, table: &str) -> Result<(), EngineError> {
+pub(super) async fn drop_table(endpoint: &Endpoint, table: &str) -> Result<(), EngineError> {
     client::connect(endpoint)
         .await?
         .batch_execute(&format!("DROP TABLE IF EXISTS {table}"))

@@ -10,6 +10,7 @@ ifdef CARGO_TARGET_DIR
 suho = $(CARGO_TARGET_DIR)/debug/suho
 endif
 progress = scripts/with-progress.sh
+report = $(dir $(suho))verify.html
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,8 +24,8 @@ build: bootstrap ## Build the command line
 images: build ## Build the air-gap images, where the pinned upstream images cannot be had
 	@$(suho) images build --directory compose --if-needed
 
-up: images ## Launch the whole stack, prove it, and print where each engine serves
-	@$(suho) up --directory compose
+up: images ## Launch the whole stack, prove every setting and feature of it, and print where each engine serves
+	@$(suho) up --directory compose --verify --html $(report)
 
 down: ## Remove every stack, to the last volume
 	@if [ -x $(suho) ]; then $(suho) down --all; else echo 'nothing was ever started: there is no $(suho)'; fi

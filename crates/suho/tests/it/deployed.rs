@@ -130,16 +130,34 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
             .iter()
             .any(|(service, _, verdict)| service == "suho-zookeeper" && verdict.contains("not_askable"))
     );
+    // From the network everything is, but for what restarts an engine.
     assert!(
         from_network
             .iter()
-            .all(|(_, _, verdict)| !verdict.contains("not_askable"))
+            .all(|(_, _, verdict)| !verdict.contains("not_askable") || verdict.contains("--allow-restart"))
     );
     for rows in [&from_host, &from_network] {
         assert!(
             rows.iter()
                 .any(|(service, _, verdict)| service == "suho-arangodb" && verdict.contains("not_offered"))
         );
+    }
+
+    let mut restarting = suho();
+    restarting
+        .args([
+            "verify",
+            "--target",
+            "compose-airgap",
+            "--engine",
+            "nats",
+            "--only",
+            "features",
+        ])
+        .args(["--allow-restart", "--json", "--directory"])
+        .arg(deployed.path());
+    for (_, check, verdict) in Deployed::verdicts(restarting) {
+        assert!(verdict.contains("passed"), "{check}: {verdict}");
     }
 
     // The one-shots have created what is declared, and creating it again changes nothing.

@@ -2,7 +2,7 @@ use std::{fs, process::Command};
 
 use serde_json::Value;
 
-use crate::{copy_deployment, left_behind, run, stdout, suho, unique};
+use crate::{copy_deployment, left_behind, root, run, stdout, suho, unique};
 
 #[test]
 fn a_stack_lives_from_up_to_down() {
@@ -46,9 +46,34 @@ fn a_stack_lives_from_up_to_down() {
     let variables = stdout(&run(suho().args(["env", "--name", &name]), 0));
     assert!(variables.contains("export NATS_URL='nats://suho:"), "{variables}");
 
-    let proof = run(suho().args(["verify", "--name", &name, "--json"]), 0);
+    let page = directory.path().join("report.html");
+    let cases = directory.path().join("report.xml");
+    let proof = run(
+        suho()
+            .args(["verify", "--name", &name, "--json", "--html"])
+            .arg(&page)
+            .arg("--junit")
+            .arg(&cases),
+        0,
+    );
     let proof: Value = serde_json::from_slice(&proof.stdout).unwrap();
-    assert_eq!(proof["rows"].as_array().unwrap().len(), 6, "{proof}");
+    let rows = proof["rows"].as_array().unwrap().len();
+    let settings = proof["settings"].as_array().unwrap().len();
+    assert!(rows > 20 && settings > 80, "{proof}");
+    assert!(fs::read_to_string(page).unwrap().contains("The start: "));
+    let cases = fs::read_to_string(cases).unwrap();
+    assert!(
+        cases.contains(&format!("tests=\"{}\" failures=\"0\"", rows + settings)),
+        "{cases}"
+    );
+
+    let listed = stdout(&run(
+        suho().args([
+            "verify", "--name", &name, "--engine", "nats", "--only", "config", "--all",
+        ]),
+        0,
+    ));
+    assert!(listed.contains("max_payload") && !listed.contains("kafka"), "{listed}");
 
     // Endpoints travel as a file, too.
     let endpoints = directory.path().join("endpoints.json");
@@ -74,12 +99,55 @@ fn a_stack_lives_from_up_to_down() {
     run(suho().args(["env", "--name", &name]), 2);
 }
 
+/// The engine runs with one file and the owner believes in another.
+#[test]
+fn a_setting_that_is_not_in_effect_is_named_with_its_mend_and_exits_with_1() {
+    let name = unique("believed");
+    let directory = tempfile::tempdir().unwrap();
+    let endpoints = directory.path().join("endpoints.json");
+    copy_deployment(directory.path());
+    run(
+        Command::new("bash")
+            .arg(root().join("scripts/env.sh"))
+            .arg(directory.path()),
+        0,
+    );
+    run(suho().args(["up", "nats", "--name", &name]), 0);
+    fs::write(
+        &endpoints,
+        run(suho().args(["env", "--json", "--name", &name]), 0).stdout,
+    )
+    .unwrap();
+    let file = directory.path().join("nats-server.conf");
+    let believed = fs::read_to_string(&file)
+        .unwrap()
+        .replace("max_connections: 1000", "max_connections: 2000");
+    fs::write(file, believed).unwrap();
+
+    let verified = run(
+        suho()
+            .args(["verify", "--only", "config", "--directory"])
+            .arg(directory.path())
+            .arg("--endpoints")
+            .arg(&endpoints),
+        1,
+    );
+    run(suho().args(["down", &name]), 0);
+
+    let words = stdout(&verified);
+    assert!(words.contains("is 1000 and not 2000 (varz)"), "{words}");
+    assert!(words.contains("start nats anew, if nats-server.conf:"), "{words}");
+    assert!(words.contains("NOT FINE"), "{words}");
+}
+
 #[test]
 fn what_cannot_be_carried_out_says_so_and_exits_with_2() {
     run(suho().args(["up", "mysql"]), 2);
     run(suho().args(["env", "--name", "never-started"]), 2);
     run(suho().args(["logs", "kafka", "--name", "never-started"]), 2);
     run(suho().args(["up", "--timeout", "soon"]), 2);
+    run(suho().args(["verify", "--engine", "mysql"]), 2);
+    run(suho().args(["verify", "--html", "/nowhere/report.html"]), 2);
     let unreachable = run(suho().arg("ps").env("DOCKER_HOST", "unix:///nowhere.sock"), 2);
     assert!(String::from_utf8_lossy(&unreachable.stderr).contains("DOCKER_HOST"));
 }

@@ -152,6 +152,7 @@ pub struct Env {
 
 #[derive(Debug, Args)]
 #[group(skip)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Verify {
     /// A stack of `suho up`
     #[arg(long, group = "what", default_value = DEFAULT_STACK, value_parser = stack_name)]

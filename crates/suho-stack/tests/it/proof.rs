@@ -115,7 +115,7 @@ async fn feed(on_the_way: impl Fn(Vec<Tick>) -> Vec<Tick>) -> Result<Evidence, E
 
 #[tokio::test]
 async fn one_feed_gives_the_same_candles_in_both_stores() {
-    let evidence = feed(|ticks| ticks).await;
+    let evidence = Box::pin(feed(|ticks| ticks)).await;
 
     assert!(matches!(evidence, Ok(Evidence::Proved(_))), "{evidence:?}");
 }
@@ -131,7 +131,7 @@ async fn a_feed_that_is_changed_on_its_way_to_kafka_is_noticed(
     #[case] on_the_way: fn(Vec<Tick>) -> Vec<Tick>,
     #[case] word: &str,
 ) {
-    let error = feed(on_the_way).await.unwrap_err().in_full();
+    let error = Box::pin(feed(on_the_way)).await.unwrap_err().in_full();
 
     assert!(error.contains("fold ticks into a candle on suho-clickhouse"), "{error}");
     assert!(error.contains(word), "{error}");

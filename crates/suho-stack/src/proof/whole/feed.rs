@@ -41,7 +41,7 @@ pub async fn one_feed(
             postgresql::candles::candles(hypertable, &name, &relayed),
         )
     };
-    let folded = folding.await;
+    let folded = Box::pin(folding).await;
     let withdrawn = kafka::publication::withdraw(topic, &name).await;
     let (from_clickhouse, from_timescaledb) = folded?;
     withdrawn?;

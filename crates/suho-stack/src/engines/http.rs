@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::{Endpoint, EngineError};
@@ -18,7 +18,7 @@ pub(super) enum Credentials<'a> {
     #[cfg(feature = "weaviate")]
     Bearer(&'a str),
     /// `Authorization: Basic …`.
-    #[cfg(feature = "arangodb")]
+    #[cfg(any(feature = "arangodb", feature = "dragonflydb"))]
     Basic(&'a str, &'a str),
 }
 
@@ -46,17 +46,6 @@ impl<'a> Caller<'a> {
         })
     }
 
-    /// Sends a request without a body and returns the answer's JSON; `action` is for the error.
-    pub(super) async fn send(&self, method: Method, path: &str, action: &str) -> Result<Value, EngineError> {
-        json(self.endpoint, action, self.answer(method, path, None, action).await?).await
-    }
-
-    /// Sends `body` as JSON and returns the answer's.
-    pub(super) async fn post(&self, path: &str, body: &Value, action: &str) -> Result<Value, EngineError> {
-        let answer = self.answer(Method::POST, path, Some(body), action).await?;
-        json(self.endpoint, action, answer).await
-    }
-
     /// The text of an answer of success.
     pub(super) async fn text(&self, path: &str, action: &str) -> Result<String, EngineError> {
         let answer = self.answer(Method::GET, path, None, action).await?;
@@ -67,14 +56,6 @@ impl<'a> Caller<'a> {
         } else {
             Err(self.endpoint.failed(action)(format!("{status}: {}", quote(&body))))
         }
-    }
-
-    /// The status of a request and the first words of its answer, whatever they are.
-    pub(super) async fn status(&self, path: &str, action: &str) -> Result<(StatusCode, String), EngineError> {
-        let answer = self.answer(Method::GET, path, None, action).await?;
-        let status = answer.status();
-        let body = answer.text().await.map_err(self.endpoint.failed(action))?;
-        Ok((status, quote(&body)))
     }
 
     async fn answer(
@@ -98,14 +79,37 @@ impl<'a> Caller<'a> {
         match &self.credentials {
             #[cfg(feature = "weaviate")]
             Some(Credentials::Bearer(key)) => request.bearer_auth(key),
-            #[cfg(feature = "arangodb")]
+            #[cfg(any(feature = "arangodb", feature = "dragonflydb"))]
             Some(Credentials::Basic(user, password)) => request.basic_auth(user, Some(password)),
             None => request,
         }
     }
 }
 
+#[cfg(any(feature = "arangodb", feature = "weaviate"))]
+impl Caller<'_> {
+    /// Sends a request without a body and returns the answer's JSON; `action` is for the error.
+    pub(super) async fn send(&self, method: Method, path: &str, action: &str) -> Result<Value, EngineError> {
+        json(self.endpoint, action, self.answer(method, path, None, action).await?).await
+    }
+
+    /// Sends `body` as JSON and returns the answer's.
+    pub(super) async fn post(&self, path: &str, body: &Value, action: &str) -> Result<Value, EngineError> {
+        let answer = self.answer(Method::POST, path, Some(body), action).await?;
+        json(self.endpoint, action, answer).await
+    }
+
+    /// The status of a request and the first words of its answer, whatever they are.
+    pub(super) async fn status(&self, path: &str, action: &str) -> Result<(reqwest::StatusCode, String), EngineError> {
+        let answer = self.answer(Method::GET, path, None, action).await?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(self.endpoint.failed(action))?;
+        Ok((status, quote(&body)))
+    }
+}
+
 /// The answer's JSON, null for an empty body; an answer of failure is an error with its words.
+#[cfg(any(feature = "arangodb", feature = "weaviate"))]
 async fn json(endpoint: &Endpoint, action: &str, answer: Response) -> Result<Value, EngineError> {
     let status = answer.status();
     let body = answer.text().await.map_err(endpoint.failed(action))?;

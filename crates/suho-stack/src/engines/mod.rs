@@ -46,7 +46,7 @@ pub mod zookeeper;
 ))]
 mod asking;
 mod error;
-#[cfg(any(feature = "arangodb", feature = "weaviate"))]
+#[cfg(any(feature = "arangodb", feature = "dragonflydb", feature = "weaviate"))]
 mod http;
 #[cfg(any(
     feature = "arangodb",

@@ -15,11 +15,17 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where and with what the platform's programs connect.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
-    Ok(format!(
-        "redis://:{}@{}",
-        endpoint.credential(PASSWORD)?,
-        endpoint.address(PORT)?
-    ))
+    Ok(format!("redis://:{}@{}", password(endpoint)?, endpoint.address(PORT)?))
+}
+
+/// The service user's password.
+pub(super) fn password(endpoint: &Endpoint) -> Result<&str, EngineError> {
+    endpoint.credential(PASSWORD)
+}
+
+/// The base of the HTTP console, which Dragonfly serves on the same port.
+pub(super) fn console(endpoint: &Endpoint) -> Result<String, EngineError> {
+    Ok(format!("http://{}", endpoint.address(PORT)?))
 }
 
 /// A connection that has given the password.
@@ -41,6 +47,36 @@ async fn open(endpoint: &Endpoint, url: String) -> Result<MultiplexedConnection,
         .get_multiplexed_async_connection_with_config(&limits)
         .await
         .map_err(endpoint.failed("connect"))
+}
+
+/// The server's words to a client with `password`, if it turns it away.
+pub(super) async fn refusal_of(endpoint: &Endpoint, password: &str) -> Result<Option<String>, EngineError> {
+    let mut connection = connect_unknown(endpoint).await?;
+    let answer: Result<String, RedisError> = redis::cmd("AUTH").arg(password).query_async(&mut connection).await;
+    match answer {
+        Ok(_) => Ok(None),
+        Err(error) => refusal(&error)
+            .map(Some)
+            .ok_or_else(|| endpoint.failed("log in")(error)),
+    }
+}
+
+/// All that the server says of itself.
+pub(super) async fn info(endpoint: &Endpoint, connection: &mut MultiplexedConnection) -> Result<String, EngineError> {
+    let answer = redis::cmd("INFO").query_async(connection).await;
+    answer.map_err(endpoint.failed("read what the server says of itself"))
+}
+
+/// One field of that.
+pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}
+
+/// True where Dragonfly itself serves, and not a stand-in.
+pub(super) fn is_dragonfly(info: &str) -> bool {
+    field(info, "dragonfly_version").is_some()
 }
 
 /// The server's words, if it turned the client away because of who it is.

@@ -1,9 +1,11 @@
 //! `DragonflyDB`, spoken to in the Redis protocol.
 //!
 //! # Layout
-//! - [`client`]: a connection that is logged in, and the code of a refusal.
+//! - [`client`]: a connection that is logged in, the code of a refusal, and what the server says of itself.
+//! - [`settings`]: every flag and variable against the live server.
 
 mod client;
+mod settings;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
@@ -11,7 +13,8 @@ use redis::{AsyncTypedCommands, RedisError};
 
 use super::asking::{Stranger, and_remove, both_refused, until_answered};
 use super::scratch::{Scratch, wrong_password};
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::Setting;
 
 /// How long a scratch key lives if nobody removes it, in seconds.
 const SCRATCH_LIFE: u64 = 60;
@@ -39,6 +42,10 @@ impl Engine for Dragonflydb {
         both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
     }
 
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
+    }
+
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("REDIS_URL", client::url(endpoint)?)])
     }
@@ -49,11 +56,7 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     let mut connection = client::connect(endpoint).await?;
     connection.ping().await.map_err(endpoint.failed("ping"))?;
     write_and_read(endpoint, &mut connection).await?;
-    let info: String = redis::cmd("INFO")
-        .arg("server")
-        .query_async(&mut connection)
-        .await
-        .map_err(endpoint.failed("read the version"))?;
+    let info = client::info(endpoint, &mut connection).await?;
     endpoint.version_in(&info)
 }
 
@@ -92,16 +95,17 @@ async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, Engine
 }
 
 impl Endpoint {
-    /// The version in the answer to `INFO server`, by the name of whoever gave it.
+    /// The version in the answer to `INFO`, by the name of whoever gave it.
     fn version_in(&self, info: &str) -> Result<String, EngineError> {
-        let named = |field: &str| {
-            info.lines()
-                .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
-        };
         let known = [("dragonfly_version", "Dragonfly"), ("valkey_version", "Valkey")];
         known
             .iter()
-            .find_map(|(field, name)| Some(format!("{name} {}", named(field)?.trim_start_matches("df-").trim())))
+            .find_map(|(field, name)| {
+                Some(format!(
+                    "{name} {}",
+                    client::field(info, field)?.trim_start_matches("df-")
+                ))
+            })
             .ok_or_else(|| self.unexpected("read the version", "that of Dragonfly or Valkey", info))
     }
 }

@@ -100,8 +100,14 @@ impl Caller<'_> {
     }
 
     /// The status of a request and the first words of its answer, whatever they are.
-    pub(super) async fn status(&self, path: &str, action: &str) -> Result<(reqwest::StatusCode, String), EngineError> {
-        let answer = self.answer(Method::GET, path, None, action).await?;
+    pub(super) async fn status(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        action: &str,
+    ) -> Result<(reqwest::StatusCode, String), EngineError> {
+        let answer = self.answer(method, path, body, action).await?;
         let status = answer.status();
         let body = answer.text().await.map_err(self.endpoint.failed(action))?;
         Ok((status, quote(&body)))

@@ -7,6 +7,7 @@
 //! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
 //! - `feed`: one feed of ticks through several engines, and the candles that each owes for it.
 //! - [`proving`]: what a room is asked to prove, and the words in which it answers.
+//! - `go`: sizes as the runtime of Go reads them.
 //! - `http`: requests to those engines that are spoken to over HTTP.
 //! - `scratch`: names and values that nothing else has.
 //! - `waiting`: what an engine said last while it was not ready.
@@ -46,6 +47,8 @@ pub mod zookeeper;
 ))]
 mod asking;
 mod error;
+#[cfg(any(feature = "nats", feature = "weaviate"))]
+mod go;
 #[cfg(any(feature = "arangodb", feature = "dragonflydb", feature = "weaviate"))]
 mod http;
 #[cfg(any(

@@ -1,6 +1,6 @@
 //! The address of the HTTP interface, and the administrator's password.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use super::super::asking::Stranger;
 use super::super::http::{Caller, Credentials};
@@ -37,5 +37,7 @@ pub(super) async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<(St
     let wrong = wrong_password();
     let credentials = (stranger == Stranger::WrongPassword).then_some(Credentials::Basic(USER, &wrong));
     let caller = Caller::new(endpoint, url(endpoint)?, credentials)?;
-    caller.status("/_api/version", &stranger.action()).await
+    caller
+        .status(Method::GET, "/_api/version", None, &stranger.action())
+        .await
 }

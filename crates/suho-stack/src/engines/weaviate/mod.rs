@@ -1,17 +1,20 @@
 //! Weaviate over its REST interface.
 //!
 //! # Layout
-//! - [`client`]: the address and the keys.
+//! - [`client`]: the addresses and the keys.
 //! - [`round_trip`]: a class with one object and its vector.
+//! - [`settings`]: every variable against what the live server says and does.
 
 mod client;
 mod round_trip;
+mod settings;
 
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::Setting;
 
 /// Weaviate.
 #[derive(Debug)]
@@ -33,6 +36,10 @@ impl Engine for Weaviate {
 
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
         both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

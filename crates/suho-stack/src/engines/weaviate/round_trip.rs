@@ -20,12 +20,10 @@ struct Probe {
 
 impl Probe {
     fn new() -> Self {
-        let Scratch { name, value } = Scratch::new();
         Self {
-            // A class begins with a capital letter.
-            class: name.replacen('p', "P", 1),
+            class: client::scratch_class(),
             id: random_uuid(),
-            value,
+            value: Scratch::new().value,
             vector: std::array::from_fn(|_| f64::from(rand::random::<i8>()) / 8.0),
         }
     }
@@ -52,7 +50,12 @@ impl Probe {
 pub(super) async fn run(endpoint: &Endpoint) -> Result<String, EngineError> {
     let caller = client::connect(endpoint)?;
     let probe = Probe::new();
-    and_remove(endpoint, check(&caller, &probe), delete_class(&caller, &probe.class)).await?;
+    and_remove(
+        endpoint,
+        check(&caller, &probe),
+        client::delete_class(&caller, &probe.class),
+    )
+    .await?;
     Ok(format!(
         "put an object into the class {} and got it back with its vector",
         probe.class
@@ -91,15 +94,6 @@ fn numbers(vector: &Value) -> Vec<f64> {
         .collect()
 }
 
-/// Deleting a class that is not there is no error to Weaviate.
-async fn delete_class(caller: &Caller<'_>, class: &str) -> Result<(), EngineError> {
-    let deleting = format!("delete the class {class}");
-    caller
-        .send(Method::DELETE, &format!("/v1/schema/{class}"), &deleting)
-        .await
-        .map(drop)
-}
-
 /// A UUID of version 4.
 fn random_uuid() -> String {
     const VERSION: u128 = 0xf << 76;
@@ -128,10 +122,5 @@ mod tests {
         assert_eq!(groups, [8, 4, 4, 4, 12]);
         assert_eq!(uuid.as_bytes()[14], b'4');
         assert!(b"89ab".contains(&uuid.as_bytes()[19]));
-    }
-
-    #[test]
-    fn a_class_begins_with_a_capital_letter() {
-        assert!(Probe::new().class.starts_with("Probe_"));
     }
 }

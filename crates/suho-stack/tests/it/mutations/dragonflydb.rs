@@ -1,6 +1,9 @@
 use suho_stack::deployment::{Setting, SettingKind};
 
-use super::{Mutation, Score, UNREACHABLE, changed, left_out, lots, misspelt, settings_of, try_lot, try_other_secrets};
+use super::{
+    Mutation, Score, UNREACHABLE, changed, expected, left_out, lots, misspelt, settings_of, try_lot,
+    try_other_expectations, try_other_secrets,
+};
 
 const SERVICE: &str = "suho-dragonflydb";
 
@@ -67,6 +70,7 @@ async fn every_setting_that_is_changed_misspelt_or_left_out_is_named() {
     {
         try_lot(&mut score, SERVICE, Mutation::Misspelt, lot, &[]).await;
     }
+    try_other_expectations(&mut score, SERVICE, &expected(&[("port", "6380")]), &[]).await;
     try_other_secrets(&mut score, SERVICE, &[]).await;
 
     let excused = ["port", "cache_mode", "dir", "dbfilename"];

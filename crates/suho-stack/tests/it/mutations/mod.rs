@@ -37,6 +37,14 @@ pub enum Mutation {
 /// In the place of another value: with any other, nobody could ask the engine, and the start itself fails.
 pub const UNREACHABLE: &str = "(the engine would be reached nowhere)";
 
+/// The value of the first of `values` that is for the key of `setting`, to be expected where it cannot be configured.
+pub fn expected<'a>(values: &'a [(&'a str, &'a str)]) -> impl Fn(&Setting) -> Option<SettingValue> + 'a {
+    move |setting| {
+        let (_, value) = values.iter().find(|(key, _)| *key == setting.key)?;
+        Some(SettingValue::Plain((*value).to_owned()))
+    }
+}
+
 /// One setting and what is done to its line; several of them make a lot, which one start of the engine carries.
 pub struct Mutant {
     /// As the untouched deployment has it.
@@ -238,15 +246,32 @@ async fn expect_unknown(stack: &Stack, service: &str, lot: &[Mutant]) {
 
 /// Lets `verify` expect other secrets than those that `service` was started with; `follow` as in [`try_lot`].
 pub async fn try_other_secrets(score: &mut Score, service: &str, follow: &[&str]) {
+    let another = |setting: &Setting| {
+        let secret = || SettingValue::Secret(Secret::new("another1another1another1"));
+        setting.value.is_secret().then(secret)
+    };
+    try_other_expectations(score, service, &another, follow).await;
+}
+
+/// Lets `verify` expect the value that `another` has for a setting, where `service` was started with its own.
+pub async fn try_other_expectations(
+    score: &mut Score,
+    service: &str,
+    another: &dyn Fn(&Setting) -> Option<SettingValue>,
+    follow: &[&str],
+) {
     let stack = start(service, Files::embedded()).await.unwrap();
-    let mut settings = expected_of(&stack, service);
-    for setting in settings.iter_mut().filter(|setting| setting.value.is_secret()) {
-        setting.value = SettingValue::Secret(Secret::new("another1another1another1"));
+    let own = expected_of(&stack, service);
+    let mut settings = own.clone();
+    for setting in &mut settings {
+        if let Some(value) = another(setting) {
+            setting.value = value;
+        }
     }
     let verdicts = verdicts(&stack, service, &settings).await;
     stack.stop().await.unwrap();
-    for (setting, verdict) in settings.iter().zip(&verdicts) {
-        if setting.value.is_secret() {
+    for ((setting, own), verdict) in settings.iter().zip(&own).zip(&verdicts) {
+        if setting.value != own.value {
             score.note(Mutation::Changed, setting, !verdict.is_fine());
         } else if !follow.contains(&setting.key.as_str()) {
             assert!(verdict.is_fine(), "{} was not touched and is {verdict:?}", setting.key);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use async_nats::jetstream::account::Account;
 use serde_json::Value;
 
+use super::super::go;
 use super::super::proving::{Finding, SettingVerdict};
 use super::super::{Endpoint, EngineError};
 use super::client;
@@ -191,7 +192,7 @@ impl View<'_> {
         }
         if setting.key == "GOMEMLIMIT" {
             let limit = text(&self.server["gomemlimit"]).unwrap_or_else(|| "none".to_owned());
-            let is_equal = go_bytes(setting.value.expose()).is_some_and(|bytes| bytes.to_string() == limit);
+            let is_equal = go::bytes(setting.value.expose()).is_some_and(|bytes| bytes.to_string() == limit);
             return Finding::compared(is_equal, limit, "varz");
         }
         Finding::without_value(SettingVerdict::Unknown)
@@ -300,22 +301,6 @@ fn nanoseconds(text: &str) -> Option<u64> {
     (total > 0).then_some(total)
 }
 
-/// `400MiB`, as Go reads `GOMEMLIMIT`.
-fn go_bytes(text: &str) -> Option<u64> {
-    const UNITS: [(&str, u64); 5] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("B", 1),
-    ];
-    let unit = UNITS
-        .iter()
-        .find_map(|(name, size)| Some((text.strip_suffix(name)?, size)));
-    let (digits, size) = unit.unwrap_or((text, &1));
-    digits.parse::<u64>().ok()?.checked_mul(*size)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -341,15 +326,6 @@ mod tests {
         assert_eq!(is_equal(configured, shown), equal);
     }
 
-    #[rstest]
-    #[case("400MiB", Some(419_430_400))]
-    #[case("17", Some(17))]
-    #[case("17B", Some(17))]
-    #[case("400MB", None)]
-    fn a_memory_limit_is_read_as_go_reads_it(#[case] text: &str, #[case] bytes: Option<u64>) {
-        assert_eq!(go_bytes(text), bytes);
-    }
-
     proptest! {
         #[test]
         fn a_duration_is_the_same_in_every_unit(minutes in 1u64..100_000) {
@@ -362,7 +338,6 @@ mod tests {
         #[test]
         fn no_text_is_a_panic(text in ".{0,12}") {
             is_equal(&text, "1");
-            go_bytes(&text);
         }
     }
 }

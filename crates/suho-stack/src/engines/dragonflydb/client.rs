@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Client, RedisError};
 
 use super::super::asking::CONNECT_LIMIT;
@@ -36,6 +36,12 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<MultiplexedConnection
 /// A connection that has given no password yet.
 pub(super) async fn connect_unknown(endpoint: &Endpoint) -> Result<MultiplexedConnection, EngineError> {
     open(endpoint, format!("redis://{}", endpoint.address(PORT)?)).await
+}
+
+/// A connection that hears what is published, once it has subscribed.
+pub(super) async fn subscriber(endpoint: &Endpoint) -> Result<PubSub, EngineError> {
+    let client = Client::open(url(endpoint)?).map_err(endpoint.failed("read the address"))?;
+    client.get_async_pubsub().await.map_err(endpoint.failed("connect"))
 }
 
 async fn open(endpoint: &Endpoint, url: String) -> Result<MultiplexedConnection, EngineError> {

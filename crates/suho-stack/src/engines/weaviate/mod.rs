@@ -2,10 +2,12 @@
 //!
 //! # Layout
 //! - [`client`]: the addresses and the keys.
+//! - [`features`]: what the platform relies on, and its checks.
 //! - [`round_trip`]: a class with one object and its vector.
 //! - [`settings`]: every variable against what the live server says and does.
 
 mod client;
+pub mod features;
 mod round_trip;
 mod settings;
 
@@ -13,7 +15,7 @@ use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// Weaviate.
@@ -40,6 +42,10 @@ impl Engine for Weaviate {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

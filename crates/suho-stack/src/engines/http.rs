@@ -128,6 +128,16 @@ async fn json(endpoint: &Endpoint, action: &str, answer: Response) -> Result<Val
     serde_json::from_str(&body).map_err(endpoint.failed(format!("{action}: read {}", quote(&body))))
 }
 
+/// A value as a configuration writes it: texts without quotes, lists with a comma between their items.
+#[cfg(any(feature = "arangodb", feature = "weaviate"))]
+pub(super) fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
 fn quote(body: &str) -> String {
     body.trim().chars().take(QUOTE).collect()
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::super::http::Caller;
+use super::super::http::{Caller, in_words};
 use super::super::proving::{Finding, SettingVerdict};
 use super::super::{Endpoint, EngineError};
 use super::client;
@@ -120,14 +120,6 @@ fn number(text: &str) -> Option<f64> {
         .find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor)));
     let (digits, factor) = suffixed.unwrap_or((&text, 1.0));
     digits.trim().parse::<f64>().ok().map(|number| number * factor)
-}
-
-fn in_words(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

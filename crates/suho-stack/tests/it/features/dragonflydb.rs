@@ -11,7 +11,7 @@ use suho_stack::{
     stack::{ImageSource, Restarter, Stack},
 };
 
-use super::{check, every_check_is_a_case, shared, subject};
+use super::{assert_says, check, every_check_is_a_case, shared, subject};
 
 const SERVICE: &str = "suho-dragonflydb";
 
@@ -55,15 +55,6 @@ fn each_check_is_tested() {
         "snapshots",
     ];
     every_check_is_a_case(SERVICE, &cases);
-}
-
-/// The check failed, and its words say what is wrong.
-fn assert_says(outcome: Result<Evidence, EngineError>, words: &[&str]) {
-    let error = outcome.unwrap_err().in_full();
-    println!("{error}");
-    for words in words {
-        assert!(error.contains(words), "{error}");
-    }
 }
 
 #[tokio::test]

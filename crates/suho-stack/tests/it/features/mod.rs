@@ -61,6 +61,14 @@ fn subject<'a>(neighbours: &'a BTreeMap<String, Endpoint>, service: &str) -> Sub
     }
 }
 
+/// A check failed, and its words say what is wrong.
+fn assert_says(outcome: Result<Evidence, EngineError>, words: &[&str]) {
+    let error = outcome.unwrap_err().in_full();
+    for words in words {
+        assert!(error.contains(words), "{error}");
+    }
+}
+
 /// Every check that an engine offers has a case among the tests `cases`.
 fn every_check_is_a_case(service: &str, cases: &[&str]) {
     let features = engines::by_service(service).unwrap().features();

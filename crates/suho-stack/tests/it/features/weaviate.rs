@@ -8,7 +8,7 @@ use suho_stack::{
     stack::{ImageSource, Restarter, Stack, images::COMPOSE_FILE},
 };
 
-use super::{check, every_check_is_a_case, shared, subject};
+use super::{assert_says, check, every_check_is_a_case, shared, subject};
 
 const SERVICE: &str = "suho-weaviate";
 
@@ -45,15 +45,6 @@ fn each_check_is_tested() {
         "persistence",
     ];
     every_check_is_a_case(SERVICE, &cases);
-}
-
-/// The check failed, and its words say what is wrong.
-fn assert_says(outcome: Result<Evidence, EngineError>, words: &[&str]) {
-    let error = outcome.unwrap_err().in_full();
-    println!("{error}");
-    for words in words {
-        assert!(error.contains(words), "{error}");
-    }
 }
 
 #[tokio::test]

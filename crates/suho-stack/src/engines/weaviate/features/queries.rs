@@ -20,6 +20,9 @@ pub enum Index {
     Absent,
 }
 
+/// Whether a condition allows a tick, decided here.
+type IsWanted = fn(&Tick) -> bool;
+
 /// Asks for ticks by a comparison, by a pattern, and by both, where the price has this `index`.
 pub async fn filters(subject: &Subject<'_>, index: Index) -> Result<Evidence, EngineError> {
     let class = Class::new(subject.endpoint)?;
@@ -28,7 +31,7 @@ pub async fn filters(subject: &Subject<'_>, index: Index) -> Result<Evidence, En
     let both = format!("{{ operator: And, operands: [{dear}, {golden}] }}");
     let cheap_or_golden =
         format!("{{ operator: Or, operands: [{{ path: [\"price\"], operator: LessThan, valueInt: 100 }}, {golden}] }}");
-    let cases: [(&str, &str, fn(&Tick) -> bool); 4] = [
+    let cases: [(&str, &str, IsWanted); 4] = [
         ("filter by a price", dear, |tick| tick.price > 100),
         ("filter by a pattern", golden, is_golden),
         ("filter by both", &both, |tick| tick.price > 100 && is_golden(tick)),

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::super::super::go;
-use super::super::super::http::Caller;
+use super::super::super::http::{Caller, in_words};
 use super::super::super::proving::Finding;
 use super::super::super::{Endpoint, EngineError};
 use super::super::client;
@@ -180,15 +180,6 @@ fn memory_limit(configured: &str, limit: &str) -> Finding {
     let limit = limit.trim();
     let is_equal = go::bytes(configured).is_some_and(|bytes| bytes.to_string() == limit);
     Finding::compared(is_equal, limit, MEMORY_LIMIT)
-}
-
-/// A list as its variable writes it: one item after the other, in order.
-fn in_words(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -91,6 +91,23 @@ async fn within<T>(
     })
 }
 
+/// Asks until there is an answer, for no longer than `patience`; none where there never was one.
+#[cfg(any(feature = "arangodb", feature = "nats"))]
+pub(super) async fn eventually<T, A>(patience: Duration, mut ask: impl FnMut() -> A) -> Result<Option<T>, EngineError>
+where
+    A: Future<Output = Result<Option<T>, EngineError>>,
+{
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await? {
+                return Ok(answer);
+            }
+            sleep(PAUSE).await;
+        }
+    };
+    timeout(patience, asking).await.ok().transpose()
+}
+
 /// Who knocks without being known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stranger {

@@ -1,6 +1,7 @@
 //! A connection as the service user, and its `JetStream`.
 
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::context::DeleteStreamErrorKind;
+use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions};
 use serde_json::Value;
 
@@ -8,32 +9,58 @@ use super::super::asking::{CONNECT_LIMIT, Stranger};
 use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
 
-const PORT: u16 = 4222;
-const USER: &str = "suho";
-const PASSWORD: &str = "SUHO_NATS_PASSWORD";
-const SYSTEM_USER: &str = "suho_system";
-const SYSTEM_PASSWORD: &str = "SUHO_NATS_SYSTEM_PASSWORD";
+/// Where the server speaks its protocol.
+pub(super) const PORT: u16 = 4222;
+
+/// A user of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct User {
+    /// As the file has it.
+    pub name: &'static str,
+    /// The variable that carries the password.
+    pub password: &'static str,
+}
+
+/// The platform's programs, in the account SUHO.
+pub const SERVICE: User = User {
+    name: "suho",
+    password: "SUHO_NATS_PASSWORD",
+};
+/// Who sees and steers the server, in the account SYS.
+pub const SYSTEM: User = User {
+    name: "suho_system",
+    password: "SUHO_NATS_SYSTEM_PASSWORD",
+};
 
 /// Where and as whom the platform's programs connect.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
-    let password = endpoint.credential(PASSWORD)?;
-    Ok(format!("nats://{USER}:{password}@{}", endpoint.address(PORT)?))
+    let password = endpoint.credential(SERVICE.password)?;
+    Ok(format!(
+        "nats://{}:{password}@{}",
+        SERVICE.name,
+        endpoint.address(PORT)?
+    ))
 }
 
 /// The `JetStream` of the service user's account.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Context, EngineError> {
-    let options = ConnectOptions::with_user_and_password(USER.to_owned(), endpoint.credential(PASSWORD)?.to_owned());
-    let client = open(endpoint, options).await?.map_err(endpoint.failed("connect"))?;
-    Ok(jetstream::new(client))
+    Ok(jetstream::new(connect_as(endpoint, SERVICE).await?))
+}
+
+/// A connection of `user`'s.
+pub(super) async fn connect_as(endpoint: &Endpoint, user: User) -> Result<Client, EngineError> {
+    let password = endpoint.credential(user.password)?.to_owned();
+    let options = ConnectOptions::with_user_and_password(user.name.to_owned(), password);
+    open(endpoint, options)
+        .await?
+        .map_err(endpoint.failed(format!("connect as {}", user.name)))
 }
 
 /// What the server answers to `subject`, which only the system account may ask.
 pub(super) async fn ask_system(endpoint: &Endpoint, subject: &'static str) -> Result<Value, EngineError> {
     let action = "ask the server through its system account";
-    let password = endpoint.credential(SYSTEM_PASSWORD)?.to_owned();
-    let options = ConnectOptions::with_user_and_password(SYSTEM_USER.to_owned(), password);
-    let client = open(endpoint, options).await?.map_err(endpoint.failed(action))?;
-    let answer = client
+    let answer = connect_as(endpoint, SYSTEM)
+        .await?
         .request(subject, Vec::new().into())
         .await
         .map_err(endpoint.failed(action))?;
@@ -57,10 +84,22 @@ pub(super) async fn connect_unknown(
     stranger: Stranger,
 ) -> Result<Result<Client, ConnectError>, EngineError> {
     let options = match stranger {
-        Stranger::WrongPassword => ConnectOptions::with_user_and_password(USER.to_owned(), wrong_password()),
+        Stranger::WrongPassword => ConnectOptions::with_user_and_password(SERVICE.name.to_owned(), wrong_password()),
         Stranger::NoPassword => ConnectOptions::new(),
     };
     open(endpoint, options).await
+}
+
+/// Deletes a stream; one that was never created is gone as well.
+pub(super) async fn delete_stream(endpoint: &Endpoint, jetstream: &Context, name: &str) -> Result<(), EngineError> {
+    match jetstream.delete_stream(name).await {
+        Err(error) if !is_absent(&error.kind()) => Err(endpoint.failed(format!("delete the stream {name}"))(error)),
+        _ => Ok(()),
+    }
+}
+
+fn is_absent(kind: &DeleteStreamErrorKind) -> bool {
+    matches!(kind, DeleteStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 /// One attempt: the client's retries at the first connection would hide why it is refused.

@@ -3,9 +3,12 @@
 //! # Layout
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
 //! - `relay`: ticks from a publisher to a consumer.
+//! - [`features`]: streams, consumers, key-value buckets, object stores, accounts.
 //! - [`round_trip`]: a stream in memory with one message.
 //! - [`settings`]: every leaf of the file and every variable against what the live server says.
 //! - [`streams`]: the declared streams.
+
+pub mod features;
 
 mod client;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
@@ -20,7 +23,7 @@ use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
 use crate::deployment::{Declarations, Setting};
 
 /// NATS with `JetStream`.
@@ -55,6 +58,10 @@ impl Engine for Nats {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -8,7 +8,6 @@ use super::super::asking::prove_and_remove;
 use super::super::feed::Tick;
 use super::super::{Endpoint, EngineError};
 use super::client;
-use super::round_trip::delete_stream;
 
 /// Publishes `ticks` to the stream `name`, which exists only for that, and returns what a consumer fetched of them.
 pub(crate) async fn relay(endpoint: &Endpoint, name: &str, ticks: &[Tick]) -> Result<Vec<Tick>, EngineError> {
@@ -52,5 +51,5 @@ pub(crate) async fn relay(endpoint: &Endpoint, name: &str, ticks: &[Tick]) -> Re
         }
         Ok(relayed)
     };
-    prove_and_remove(endpoint, Box::pin(relaying), delete_stream(endpoint, &jetstream, name)).await
+    prove_and_remove(endpoint, Box::pin(relaying), client::delete_stream(endpoint, &jetstream, name)).await
 }

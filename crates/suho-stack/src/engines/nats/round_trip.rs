@@ -1,8 +1,8 @@
 //! A stream in memory that takes one message and gives it back.
 
+use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::{Config, StorageType};
-use async_nats::jetstream::{Context, ErrorCode, context::DeleteStreamErrorKind};
 use futures::StreamExt;
 
 use super::super::asking::and_remove;
@@ -17,7 +17,7 @@ pub(super) async fn run(endpoint: &Endpoint) -> Result<String, EngineError> {
     and_remove(
         endpoint,
         Box::pin(check(endpoint, &jetstream, &scratch)),
-        delete_stream(endpoint, &jetstream, &scratch.name),
+        client::delete_stream(endpoint, &jetstream, &scratch.name),
     )
     .await?;
     Ok(format!(
@@ -71,16 +71,4 @@ async fn check(endpoint: &Endpoint, jetstream: &Context, scratch: &Scratch) -> R
         .ack()
         .await
         .map_err(endpoint.failed(format!("acknowledge the message of {name}")))
-}
-
-/// A stream that was never created is gone as well.
-pub(super) async fn delete_stream(endpoint: &Endpoint, jetstream: &Context, name: &str) -> Result<(), EngineError> {
-    match jetstream.delete_stream(name).await {
-        Err(error) if !is_absent(&error.kind()) => Err(endpoint.failed(format!("delete the stream {name}"))(error)),
-        _ => Ok(()),
-    }
-}
-
-fn is_absent(kind: &DeleteStreamErrorKind) -> bool {
-    matches!(kind, DeleteStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }

@@ -222,7 +222,7 @@ pub async fn delivery_limit(subject: &Subject<'_>, config: &pull::Config) -> Res
                 endpoint.expect("count the deliveries", &vec![(1, delivery)], &delivered)?;
                 if let Some(message) = message {
                     message
-                        .ack_with(AckKind::Nak(None))
+                        .double_ack_with(AckKind::Nak(None))
                         .await
                         .map_err(scene.failed("refuse a message"))?;
                 }

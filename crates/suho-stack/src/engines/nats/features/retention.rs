@@ -9,7 +9,7 @@ use super::super::super::asking::eventually;
 use super::super::super::{EngineError, Evidence, Subject};
 use super::PATIENCE;
 use super::consumers::{durable, fetch};
-use super::scene::{STREAM, Scene, numbered};
+use super::scene::{STREAM, Scene, numbered, payload};
 use super::streams::in_memory;
 
 /// A stream that keeps a message while a consumer still has to acknowledge it.
@@ -66,13 +66,13 @@ pub async fn work(subject: &Subject<'_>, config: &Config) -> Result<Evidence, En
     scene
         .prove(async {
             let stream = scene.stream(config).await?;
-            for order in 1..=3 {
-                let message = PublishMessage::build().payload(super::scene::payload(order).into());
-                scene.store_at(&scene.below("orders.eu"), message).await?;
-            }
             let mut worker = durable("worker");
             worker.filter_subjects = vec![scene.below("orders.*")];
             let consumer = scene.consumer(&worker).await?;
+            for order in 1..=3 {
+                let message = PublishMessage::build().payload(payload(order).into());
+                scene.store_at(&scene.below("orders.eu"), message).await?;
+            }
             for message in fetch(&scene, &consumer, 1).await? {
                 message.double_ack().await.map_err(scene.failed("acknowledge a message"))?;
             }

@@ -82,16 +82,18 @@ impl<'a> Scene<'a> {
 
     /// Creates the stream.
     pub(super) async fn stream(&self, config: &Config) -> Result<Stream, EngineError> {
-        self.jetstream
-            .create_stream(self.named(config))
+        // Boxed, as is the next one: the client's futures are larger than all that contains them.
+        Box::pin(self.jetstream.create_stream(self.named(config)))
             .await
             .map_err(self.endpoint.failed(format!("create the stream {}", self.name)))
     }
 
     /// Creates a consumer of the stream.
     pub(super) async fn consumer(&self, config: &pull::Config) -> Result<PullConsumer, EngineError> {
-        self.jetstream
-            .create_consumer_on_stream(config.clone(), self.name.as_str())
+        let created = self
+            .jetstream
+            .create_consumer_on_stream(config.clone(), self.name.as_str());
+        Box::pin(created)
             .await
             .map_err(self.endpoint.failed(format!("create a consumer of {}", self.name)))
     }

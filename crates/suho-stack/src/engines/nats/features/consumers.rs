@@ -258,6 +258,18 @@ pub(super) async fn fetch(
     batch.try_collect().await.map_err(scene.failed("fetch a batch"))
 }
 
+/// Fetches the messages that are due now, `most` at most, and acknowledges each; how many there were.
+pub(super) async fn finish(scene: &Scene<'_>, consumer: &PullConsumer, most: usize) -> Result<usize, EngineError> {
+    let messages = fetch(scene, consumer, most).await?;
+    for message in &messages {
+        message
+            .double_ack()
+            .await
+            .map_err(scene.failed("acknowledge a message"))?;
+    }
+    Ok(messages.len())
+}
+
 /// The next message, waited for; none where none came.
 async fn next(scene: &Scene<'_>, consumer: &PullConsumer) -> Result<Option<Message>, EngineError> {
     let batch = consumer.batch().max_messages(1).expires(PATIENCE).messages().await;

@@ -3,13 +3,14 @@
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::stream::{Config, Info, StorageType};
+use futures::TryStreamExt;
 
 use super::super::super::asking::{prove_and_remove, until_answered};
 use super::super::super::scratch::Scratch;
 use super::super::super::{Endpoint, EngineError, Evidence, Restart, Subject, Waiting};
 use super::super::{ask, client};
-use super::consumers::{deliveries, durable, fetch};
+use super::consumers::{deliveries, durable, fetch, finish};
 use super::scene::{STREAM, Scene, numbered};
 
 const CONSUMER: &str = "worker";
@@ -30,14 +31,40 @@ pub async fn persistence(subject: &Subject<'_>, kept: &Config, lost: &Config) ->
         lost: Scratch::new().name,
     };
     let proof = async {
+        let others = in_memory(subject.endpoint).await?;
         prepare(subject.endpoint, &names, kept, lost).await?;
         let endpoint = restart.restart(&subject.endpoint.service).await?;
         until_answered(&Waiting::new(), || ask(&endpoint)).await;
+        bring_back(&endpoint, others).await?;
         outlives(&endpoint, &names.kept).await?;
         is_lost(&endpoint, &names.lost).await?;
         Evidence::proved("3 messages on file came back with 2 acknowledged; the stream in memory is gone")
     };
     prove_and_remove(subject.endpoint, Box::pin(proof), remove(subject, restart, &names)).await
+}
+
+/// The streams of others that the restart is going to lose.
+async fn in_memory(endpoint: &Endpoint) -> Result<Vec<Config>, EngineError> {
+    let jetstream = client::connect(endpoint).await?;
+    let streams: Vec<Info> = jetstream
+        .streams()
+        .try_collect()
+        .await
+        .map_err(endpoint.failed("list the streams"))?;
+    let configs = streams.into_iter().map(|stream| stream.config);
+    Ok(configs.filter(|config| config.storage == StorageType::Memory).collect())
+}
+
+/// Creates those streams again, as empty as any restart leaves them: the platform relies on their being there.
+async fn bring_back(endpoint: &Endpoint, streams: Vec<Config>) -> Result<(), EngineError> {
+    let jetstream = client::connect(endpoint).await?;
+    for config in streams {
+        let creating = format!("create the stream {} again", config.name);
+        Box::pin(jetstream.get_or_create_stream(config))
+            .await
+            .map_err(endpoint.failed(creating))?;
+    }
+    Ok(())
 }
 
 /// Three messages in each stream, of which a consumer of the first acknowledges two.
@@ -47,12 +74,7 @@ async fn prepare(endpoint: &Endpoint, names: &Names, kept: &Config, lost: &Confi
         scene.stream(config).await?;
         scene.store_many(3).await?;
         let consumer = scene.consumer(&durable(CONSUMER)).await?;
-        for message in fetch(&scene, &consumer, 2).await? {
-            message
-                .double_ack()
-                .await
-                .map_err(scene.failed("acknowledge a message"))?;
-        }
+        finish(&scene, &consumer, 2).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::super::asking::eventually;
 use super::super::super::{EngineError, Evidence, Subject};
 use super::PATIENCE;
-use super::consumers::{durable, fetch};
+use super::consumers::{durable, finish};
 use super::scene::{STREAM, Scene, numbered, payload};
 use super::streams::in_memory;
 
@@ -33,30 +33,29 @@ pub fn work_queue() -> Config {
 /// What nobody waits for is dropped; what two wait for is kept until the second has acknowledged it.
 pub async fn interest(subject: &Subject<'_>, config: &Config) -> Result<Evidence, EngineError> {
     let scene = Scene::open(subject.endpoint, STREAM).await?;
-    let endpoint = scene.endpoint;
     scene
         .prove(async {
             let stream = scene.stream(config).await?;
             scene.store_many(1).await?;
             keeps(&scene, &stream, "keep nothing that nobody waits for", 0).await?;
 
-            let first = scene.consumer(&durable("first")).await?;
-            let second = scene.consumer(&durable("second")).await?;
-            scene.store_many(1).await?;
-            for (consumer, kept) in [(first, 1), (second, 0)] {
-                let messages = fetch(&scene, &consumer, 2).await?;
-                endpoint.expect("fetch what a consumer waits for", &1, &messages.len())?;
-                for message in messages {
-                    message
-                        .double_ack()
-                        .await
-                        .map_err(scene.failed("acknowledge a message"))?;
-                }
-                keeps(&scene, &stream, "keep what somebody waits for, and no more", kept).await?;
-            }
+            Box::pin(wait_for_two(&scene, &stream)).await?;
             Evidence::proved("dropped without a consumer; with two, kept until the second had acknowledged it")
         })
         .await
+}
+
+async fn wait_for_two(scene: &Scene<'_>, stream: &Stream) -> Result<(), EngineError> {
+    let first = scene.consumer(&durable("first")).await?;
+    let second = scene.consumer(&durable("second")).await?;
+    scene.store_many(1).await?;
+    for (consumer, kept) in [(first, 1), (second, 0)] {
+        let finished = finish(scene, &consumer, 2).await?;
+        let fetching = "fetch what a consumer waits for";
+        scene.endpoint.expect(fetching, &1, &finished)?;
+        keeps(scene, stream, "keep what somebody waits for, and no more", kept).await?;
+    }
+    Ok(())
 }
 
 /// What is acknowledged is gone, and no second consumer may take from the same subjects.
@@ -73,9 +72,7 @@ pub async fn work(subject: &Subject<'_>, config: &Config) -> Result<Evidence, En
                 let message = PublishMessage::build().payload(payload(order).into());
                 scene.store_at(&scene.below("orders.eu"), message).await?;
             }
-            for message in fetch(&scene, &consumer, 1).await? {
-                message.double_ack().await.map_err(scene.failed("acknowledge a message"))?;
-            }
+            finish(&scene, &consumer, 1).await?;
             keeps(&scene, &stream, "keep what is not yet done, and no more", 2).await?;
             endpoint.expect("keep the others", &numbered(2, 3), &scene.kept(&stream).await?)?;
 

@@ -82,11 +82,13 @@ pub enum Evidence {
 
 impl Evidence {
     /// The feature works: `evidence` says in words and numbers what was done.
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last line of a check")]
     pub(super) fn proved(evidence: impl Into<String>) -> Result<Self, EngineError> {
         Ok(Self::Proved(evidence.into()))
     }
 
     /// This edition or stand-in has no such feature, because of `reason`.
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last line of a check")]
     pub(super) fn not_offered(reason: impl Into<String>) -> Result<Self, EngineError> {
         Ok(Self::NotOffered(reason.into()))
     }

@@ -21,7 +21,7 @@ pub(super) enum Account {
 }
 
 impl Account {
-    fn role(self) -> &'static str {
+    pub(super) fn role(self) -> &'static str {
         match self {
             Self::Administrator => "suho_admin",
             Self::Service => ROLE,
@@ -71,16 +71,17 @@ pub(super) async fn log_in_as(
     account: Account,
     password: &str,
 ) -> Result<Result<Client, Error>, EngineError> {
-    let connecting = Config::new()
+    let mut config = Config::new();
+    config
         .host(&endpoint.host)
         .port(endpoint.port(PORT)?)
         .user(account.role())
         .password(password)
         .dbname(DATABASE)
         .application_name("suho-stack")
-        .ssl_mode(SslMode::Disable)
-        .connect(NoTls)
-        .await;
+        .ssl_mode(SslMode::Disable);
+    // The state of a login is kilobytes, which every future around it would carry.
+    let connecting = Box::pin(config.connect(NoTls)).await;
     Ok(connecting.map(|(client, connection)| {
         // Ends by itself when the client is dropped.
         tokio::spawn(async move {

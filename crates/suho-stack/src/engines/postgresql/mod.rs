@@ -5,10 +5,13 @@
 //! - [`client`]: one session as the service user.
 //! - [`readiness`]: the marker row, the extension and the version, in one query.
 //! - [`round_trip`]: a table in the schema `scratch`.
+//! - [`features`]: what the platform relies on, proved on scratch tables.
 //! - [`settings`]: every line and every variable against what the live server says.
 
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
+pub mod features;
+
 mod client;
 mod readiness;
 mod round_trip;
@@ -19,7 +22,7 @@ use tokio_postgres::error::SqlState;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::scratch::wrong_password;
-use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `PostgreSQL` with the `TimescaleDB` extension.
@@ -46,6 +49,10 @@ impl Engine for Postgresql {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -164,7 +164,7 @@ mod tests {
         #[test]
         fn a_size_is_the_same_in_every_unit(megabytes in 1u64..4_000_000) {
             let pages = in_force("integer", &(megabytes * 128).to_string(), Some("8kB"));
-            for spelling in [format!("{megabytes}MB"), format!("{}kB", megabytes * 1024), format!("{} MB", megabytes)] {
+            for spelling in [format!("{megabytes}MB"), format!("{}kB", megabytes * 1024), format!("{megabytes} MB")] {
                 prop_assert!(is_equal(&spelling, &pages), "{spelling}");
             }
             let more = format!("{}MB", megabytes + 1);

@@ -1,0 +1,17 @@
+// PostgreSQL with the full TimescaleDB, compiled to WebAssembly, on a free port of the loopback: prints the port.
+// Ends when its standard input does, so that it never outlives the test that started it.
+import { PGlite } from '@electric-sql/pglite'
+import { timescaledb } from '@electric-sql/pglite/timescaledb'
+import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
+
+process.stdin.on('end', () => process.exit()).resume()
+
+// The package brings this extension without a module of its own.
+const bundlePath = new URL('pg_stat_statements.tar.gz', import.meta.resolve('@electric-sql/pglite'))
+const pg_stat_statements = { name: 'pg_stat_statements', setup: async () => ({ bundlePath }) }
+
+const db = await PGlite.create({ extensions: { timescaledb, pg_stat_statements } })
+const server = new PGLiteSocketServer({ db, port: 0 })
+server.addEventListener('error', ({ detail }) => console.error(detail))
+await server.start()
+console.log(server.getServerConn().split(':').pop())

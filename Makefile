@@ -39,6 +39,7 @@ airgap: build ## Build the air-gap images, also where the pinned ones can be had
 	@$(suho) images build --directory compose
 
 test: airgap ## Run every test, on real containers
+	@scripts/bootstrap.sh tests
 	@$(progress) 'building tests' cargo test --locked --workspace --no-run
 	cargo test --locked --workspace
 

@@ -3,6 +3,7 @@
 #
 #   scripts/bootstrap.sh          says what it will install and asks
 #   scripts/bootstrap.sh airgap   also what builds the air-gap images, where a registry can be reached as well
+#   scripts/bootstrap.sh tests    also what only the tests need: the full TimescaleDB as a package of Node
 #   YES=1 scripts/bootstrap.sh    goes on without asking, as it does under CI or where there is no terminal
 #
 # On a machine that has Docker, compose v2, a C++ toolchain and Rust it does nothing.
@@ -15,6 +16,7 @@ PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH:/usr/sbin:/sbin
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 plugins=/usr/local/lib/docker/cli-plugins
 docker_log=/var/log/suho-dockerd.log
+pglite=crates/suho-stack/tests/pglite
 missing=()
 purpose=${1:-}
 as_root=()
@@ -57,6 +59,10 @@ find_missing() {
   [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   have mmdebstrap || { [ "$purpose" != airgap ] && registry_answers; } || missing+=(mmdebstrap)
   [ -z "${CI:-}" ] || have shellcheck || missing+=(shellcheck)
+  if [ "$purpose" = tests ]; then
+    have node || missing+=(nodejs)
+    have npm || missing+=(npm)
+  fi
   rust_is_recent || missing+=("rust>=$rust_version")
 }
 
@@ -106,6 +112,12 @@ install_rust() {
   rm "$installer"
 }
 
+# npm holds each package against the hash in the lock, and notes in the hidden lock what it has installed.
+install_pglite() {
+  [ $pglite/node_modules/.package-lock.json -nt $pglite/package-lock.json ] ||
+    with_progress 'installing the full TimescaleDB for the tests' npm ci --prefix $pglite --no-audit --no-fund
+}
+
 # Detached: an own session and no pipe of ours, so that whoever called us is not waited for.
 start_docker() {
   if [ -d /run/systemd/system ]; then
@@ -137,3 +149,4 @@ if [ "${#missing[@]}" -gt 0 ]; then
   rust_is_recent || install_rust
 fi
 docker_answers || start_docker
+[ "$purpose" != tests ] || install_pglite

@@ -120,16 +120,19 @@ impl Inquiry {
             tell(&row);
             row
         };
+        let mut report = Report::default();
+        for (service, missing) in self.missing.iter().filter(|(service, _)| self.wants(service)) {
+            let (rows, settings) = self.tell_missing(service, missing);
+            report.rows.extend(rows.into_iter().map(told));
+            report.settings.extend(settings);
+        }
         let asking = self
             .present
             .iter()
             .filter(|(service, _)| self.wants(service))
             .map(|(service, present)| self.ask(service, present, &neighbours, &told));
         let (asked, together) = join(join_all(asking), self.ask_the_whole(&neighbours, &told)).await;
-        let mut report = Report {
-            rows: together,
-            ..Report::default()
-        };
+        report.rows.extend(together);
         for (rows, settings) in asked {
             report.rows.extend(rows);
             report.settings.extend(settings);
@@ -137,11 +140,6 @@ impl Inquiry {
         for (service, feature) in self.restarting_features() {
             let row = self.restarted(service, feature, &mut neighbours).await;
             report.rows.push(told(row));
-        }
-        for (service, missing) in self.missing.iter().filter(|(service, _)| self.wants(service)) {
-            let (rows, settings) = self.tell_missing(service, missing);
-            report.rows.extend(rows.into_iter().map(told));
-            report.settings.extend(settings);
         }
         report.identities = self.identities();
         report.sort();

@@ -12,6 +12,8 @@ use crate::output;
 
 /// How many of the slowest checks are named.
 const SLOWEST: usize = 3;
+/// How many checks that were not asked for one reason are named; more are counted.
+const NAMED: usize = 3;
 
 /// Prints the report; with `all` also every row that is fine.
 pub fn print(report: &Report, all: bool) {
@@ -117,10 +119,10 @@ fn reasons(part: &Part<'_>) -> Vec<[String; 3]> {
 
 /// `compaction, 12 settings`
 fn what(checks: &[String], settings: usize) -> String {
-    let checks = match checks {
-        [] => None,
-        [one] => Some(one.clone()),
-        many => Some(format!("{} checks", many.len())),
+    let checks = match checks.len() {
+        0 => None,
+        few if few <= NAMED => Some(checks.join(", ")),
+        many => Some(format!("{many} checks")),
     };
     let settings = match settings {
         0 => None,
@@ -291,6 +293,7 @@ mod tests {
         );
         assert_eq!(counted(std::iter::empty()), "-");
         assert_eq!(what(&["compaction".to_owned()], 12), "compaction, 12 settings");
-        assert_eq!(what(&["a".to_owned(), "b".to_owned()], 1), "2 checks, 1 setting");
+        assert_eq!(what(&["a".to_owned(), "b".to_owned()], 1), "a, b, 1 setting");
+        assert_eq!(what(&vec!["a".to_owned(); 4], 0), "4 checks");
     }
 }

@@ -18,7 +18,7 @@ pub const SERVICE: &str = "whole";
 pub(super) const FEATURES: &[Feature] = &[
     #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
     Feature {
-        name: "one feed",
+        name: "one-feed",
         claim: "one feed of ticks gives the very same candles in ClickHouse and TimescaleDB, to the last digit",
         restarts: false,
         check: |subject| Box::pin(one_feed(subject.neighbours, |ticks| ticks)),

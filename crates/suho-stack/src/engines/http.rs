@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use super::{Endpoint, EngineError};
@@ -106,11 +106,40 @@ impl Caller<'_> {
         path: &str,
         body: Option<&Value>,
         action: &str,
-    ) -> Result<(reqwest::StatusCode, String), EngineError> {
+    ) -> Result<(StatusCode, String), EngineError> {
         let answer = self.answer(method, path, body, action).await?;
         let status = answer.status();
         let body = answer.text().await.map_err(self.endpoint.failed(action))?;
         Ok((status, quote(&body)))
+    }
+}
+
+/// What only `ArangoDB` needs: a header names the transaction of a request, a number in the answer the reason of a refusal.
+#[cfg(feature = "arangodb")]
+impl Caller<'_> {
+    /// A request to which a body and headers can be added.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.signed(self.client.request(method, format!("{}{path}", self.base)))
+    }
+
+    /// Sends `request`; the status and the JSON of the answer, be it a refusal.
+    pub(super) async fn exchange(
+        &self,
+        request: RequestBuilder,
+        action: &str,
+    ) -> Result<(StatusCode, Value), EngineError> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| self.endpoint.failed(action)(error.without_url()))?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(self.endpoint.failed(action))?;
+        if body.is_empty() {
+            return Ok((status, Value::Null));
+        }
+        let answer = serde_json::from_str(&body);
+        let answer = answer.map_err(self.endpoint.failed(format!("{action}: read {}", quote(&body))))?;
+        Ok((status, answer))
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! # Layout
 //! - [`client`]: the address and the password.
+//! - [`features`]: databases, documents, graphs, transactions, search views.
 //! - [`round_trip`]: a collection with one document.
 //! - [`settings`]: every option and variable against what the server says it runs with.
+
+pub mod features;
 
 mod client;
 mod round_trip;
@@ -14,7 +17,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `ArangoDB`.
@@ -41,6 +44,10 @@ impl Engine for Arangodb {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
@@ -78,6 +85,12 @@ async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, Engine
     }
 }
 
+#[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test server that cannot be started is a failed test"
+)]
+mod recorded;
 #[cfg(test)]
 #[expect(
     clippy::unwrap_used,

@@ -10,7 +10,7 @@ use super::client;
 use crate::deployment::{Setting, SettingKind};
 
 /// The options in effect. It tells no sources: what a command line overrides is seen by its value alone.
-const OPTIONS: &str = "/_db/_system/_admin/options";
+pub(super) const OPTIONS: &str = "/_db/_system/_admin/options";
 const METRICS: &str = "/_admin/metrics/v2";
 
 /// One finding for each setting.

@@ -1,18 +1,14 @@
 //! Against a server that gives the answers of `ArangoDB`'s documentation: they are its recorded shapes, not `ArangoDB`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 
 use super::super::endpoint::tests::local;
+use super::recorded::{Answer, KNOWN, Request, serve};
 use super::*;
 
 const REFUSED: &str =
     r#"{"code":401,"error":true,"errorMessage":"not authorized to execute this request","errorNum":11}"#;
-/// `root:ar1` in Basic authentication.
-const KNOWN: &str = "Basic cm9vdDphcjE=";
 
 /// Documents by their collection; enough of a server for a round trip.
 #[derive(Default)]
@@ -23,52 +19,12 @@ struct Recorded {
 }
 
 impl Recorded {
-    /// Serves on a free port and says which.
-    async fn serve(self) -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let recorded = Arc::new(self);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(Arc::clone(&recorded).converse(stream));
-            }
-        });
-        port
-    }
-
-    /// One request, one answer, and the connection is closed.
-    async fn converse(self: Arc<Self>, stream: TcpStream) {
-        let mut stream = BufReader::new(stream);
-        let (mut request, mut line) = (String::new(), String::new());
-        let (mut length, mut known) = (0, self.open);
-        while stream.read_line(&mut line).await.unwrap() > 2 {
-            if request.is_empty() {
-                request.clone_from(&line);
-            }
-            let (name, value) = line.split_once(": ").unwrap_or_default();
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().unwrap(),
-                "authorization" => known |= value.trim() == KNOWN,
-                _ => {}
-            }
-            line.clear();
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.unwrap();
-        let (method, path) = request.split_once(' ').unwrap();
-        let path = path.split(' ').next().unwrap();
-        let (status, answer) = self.answer(known, method, path, &String::from_utf8(body).unwrap());
-        let answer = format!(
-            "HTTP/1.1 {status}\r\nServer: ArangoDB\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{answer}",
-            answer.len()
-        );
-        stream.write_all(answer.as_bytes()).await.unwrap();
-    }
-
-    fn answer(&self, known: bool, method: &str, path: &str, body: &str) -> (&'static str, String) {
+    fn answer(&self, request: &Request) -> Answer {
         let mut documents = self.documents.lock().unwrap();
-        let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
-        match (method, parts.as_slice()) {
+        let known = self.open || request.headers.get("authorization").is_some_and(|given| given == KNOWN);
+        let body = &request.body;
+        let parts: Vec<_> = request.path.trim_start_matches('/').split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["_admin", "server", "availability"]) => ("200 OK", r#"{"mode":"default"}"#.into()),
             _ if !known => ("401 Unauthorized", REFUSED.into()),
             ("GET", ["_api", "version"]) => (
@@ -85,7 +41,7 @@ impl Recorded {
                 ("200 OK", r#"{"error":false,"code":200,"type":2,"status":3}"#.into())
             }
             ("POST", ["_api", "document", collection]) => {
-                documents.insert((*collection).into(), Some(body.into()));
+                documents.insert((*collection).into(), Some(body.clone()));
                 (
                     "202 Accepted",
                     format!(r#"{{"_id":"{collection}/42","_key":"42","_rev":"_j0"}}"#),
@@ -104,8 +60,7 @@ impl Recorded {
 }
 
 async fn serving(recorded: Recorded) -> Endpoint {
-    let port = recorded.serve().await;
-    local("suho-arangodb", &[(8529, port)], &[("ARANGO_ROOT_PASSWORD", "ar1")])
+    serve(move |request| recorded.answer(request)).await
 }
 
 #[tokio::test]

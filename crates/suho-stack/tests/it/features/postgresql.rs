@@ -7,11 +7,13 @@
 mod licensed;
 mod wasm;
 
+use std::collections::BTreeMap;
+
 use rstest::rstest;
 use suho_stack::{
     deployment::Files,
     engines::{
-        self, EngineError, Evidence, Subject,
+        Endpoint, EngineError, Evidence, Restart, Subject,
         postgresql::features::{functions, hypertables, persistence, platform, sessions},
     },
     stack::{ImageSource, Restarter, Stack},
@@ -179,23 +181,28 @@ async fn broken_candles_that_open_low_are_noticed() {
     fails(outcome, &["make candles of a minute", "as row 2 of 525"]);
 }
 
-#[rstest]
-#[case::statements("cancel a statement", "57014", "no refusal")]
-#[case::locks("give up waiting for a lock", "55P03", "57014")]
-#[case::forgotten_transactions("end a forgotten transaction", "an end after 0", "an open session after 2s")]
 #[tokio::test]
-async fn broken_limits_that_were_lifted_are_noticed(#[case] action: &str, #[case] expected: &str, #[case] found: &str) {
+async fn broken_limits_that_were_lifted_are_noticed() {
     let stack = shared(&[SERVICE]).await;
     let neighbours = stack.endpoints();
     let subject = subject(&neighbours, SERVICE);
 
-    let outcome = match action {
-        "cancel a statement" => sessions::statement_timeout(&subject, "0").await,
-        "give up waiting for a lock" => sessions::lock_timeout(&subject, "0").await,
-        _ => sessions::idle_transaction(&subject, "0").await,
-    };
+    let (statement, lock, transaction) = tokio::join!(
+        sessions::statement_timeout(&subject, "0"),
+        sessions::lock_timeout(&subject, "0"),
+        sessions::idle_transaction(&subject, "0"),
+    );
 
-    fails(outcome, &[action, expected, found]);
+    fails(statement, &["cancel a statement of two seconds", "57014", "no refusal"]);
+    fails(lock, &["give up waiting for a lock", "55P03", "57014"]);
+    fails(
+        transaction,
+        &[
+            "end a forgotten transaction",
+            "an end after 0",
+            "an open session after 2s",
+        ],
+    );
 }
 
 /// The deployment with the first of each pair replaced by the second, in its init scripts.
@@ -208,6 +215,12 @@ fn broken_init(changes: &[(&str, &str, &str)]) -> Files {
         files = files.with(*file, text);
     }
     files
+}
+
+/// A stack of one test's own.
+async fn alone(files: Files) -> Stack {
+    let builder = Stack::builder().engines([SERVICE]).images(ImageSource::Airgap);
+    builder.files(files).start().await.unwrap()
 }
 
 /// Everything that the init scripts could get wrong, at once: each check names its own.
@@ -242,13 +255,7 @@ async fn broken_init_scripts_are_noticed() {
         ),
         (INIT_ROLES, "ALTER ROLE suho SET lock_timeout = '5s';", ""),
     ]);
-    let stack = Stack::builder()
-        .engines([SERVICE])
-        .images(ImageSource::Airgap)
-        .files(files)
-        .start()
-        .await
-        .unwrap();
+    let stack = alone(files).await;
     let neighbours = stack.endpoints();
     let subject = subject(&neighbours, SERVICE);
 
@@ -271,7 +278,7 @@ async fn broken_init_scripts_are_noticed() {
     );
     fails(
         platform::init_done(&subject).await,
-        &["read the marker of the initialisation", "1 rows", "as row 2 of 2"],
+        &["read the marker of the initialisation", "1 row", "as row 2 of 2"],
     );
     fails(
         sessions::role_settings(&subject).await,
@@ -291,13 +298,7 @@ async fn broken_telemetry_that_is_scheduled_is_noticed() {
          VALUES ('Telemetry Reporter', '24h', '100s', -1, '1h', '_timescaledb_functions', 'policy_telemetry', 'suho_admin'::regrole, true, false);
          CREATE SCHEMA reference;",
     )]);
-    let stack = Stack::builder()
-        .engines([SERVICE])
-        .images(ImageSource::Airgap)
-        .files(files)
-        .start()
-        .await
-        .unwrap();
+    let stack = alone(files).await;
     let neighbours = stack.endpoints();
 
     let outcome = platform::telemetry(&subject(&neighbours, SERVICE)).await;
@@ -313,41 +314,24 @@ async fn broken_telemetry_that_is_scheduled_is_noticed() {
     stack.stop().await.unwrap();
 }
 
+fn restartable<'a>(neighbours: &'a BTreeMap<String, Endpoint>, restarter: &'a Restarter) -> Subject<'a> {
+    Subject {
+        restart: Some(restarter),
+        ..subject(neighbours, SERVICE)
+    }
+}
+
 #[tokio::test]
 async fn a_committed_row_is_there_after_a_restart_and_one_that_was_not_is_missed() {
-    let stack = Stack::builder()
-        .engines([SERVICE])
-        .images(ImageSource::Airgap)
-        .start()
-        .await
-        .unwrap();
+    let stack = alone(Files::embedded()).await;
     let restarter = Restarter::of(stack.state()).await.unwrap();
-    let engine = engines::by_service(SERVICE).unwrap();
-    let feature = engine
-        .features()
-        .iter()
-        .find(|feature| feature.name == "restart")
-        .unwrap();
     let mut neighbours = stack.endpoints();
-    let restartable = Subject {
-        restart: Some(&restarter),
-        ..subject(&neighbours, SERVICE)
-    };
+    let committed = persistence::restart(&restartable(&neighbours, &restarter), persistence::COMMITTED).await;
+    let moved = restarter.endpoint(SERVICE).await.unwrap();
+    neighbours.insert(SERVICE.to_owned(), moved);
+    let left_open = persistence::restart(&restartable(&neighbours, &restarter), "SAVEPOINT never_committed").await;
 
-    let committed = (feature.check)(&restartable).await.unwrap();
-    assert!(matches!(committed, Evidence::Proved(_)), "{committed:?}");
-
-    neighbours.insert(
-        SERVICE.to_owned(),
-        suho_stack::engines::Restart::endpoint(&restarter, SERVICE)
-            .await
-            .unwrap(),
-    );
-    let restartable = Subject {
-        restart: Some(&restarter),
-        ..subject(&neighbours, SERVICE)
-    };
-    let left_open = persistence::restart(&restartable, "SAVEPOINT never_committed").await;
+    assert!(matches!(committed, Ok(Evidence::Proved(_))), "{committed:?}");
     fails(left_open, &["after a restart", "a row", "none"]);
     stack.stop().await.unwrap();
 }

@@ -4,6 +4,7 @@ use super::super::super::asking::{prove_and_remove, until_answered};
 use super::super::super::scratch::Scratch;
 use super::super::super::{Endpoint, EngineError, Evidence, Restart, Subject, Waiting};
 use super::super::readiness;
+use super::super::round_trip::drop_table;
 use super::session::Session;
 
 /// How the transaction ends that writes the row.
@@ -53,10 +54,3 @@ async fn survives(
 }
 
 const STARTED: &str = "SELECT pg_postmaster_start_time()";
-
-async fn drop_table(endpoint: &Endpoint, table: &str) -> Result<(), EngineError> {
-    let session = Session::open(endpoint).await?;
-    session
-        .run(&format!("drop {table}"), &format!("DROP TABLE IF EXISTS {table}"))
-        .await
-}

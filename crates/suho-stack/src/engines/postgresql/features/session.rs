@@ -1,7 +1,5 @@
 //! One session that is asked in SQL and answers in words, and the scratch table that a check works on.
 
-use std::error::Error;
-
 use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
 
 use super::super::super::asking::prove_and_remove;
@@ -120,6 +118,7 @@ fn told(rows: &Rows, index: usize) -> String {
     let count = rows.len();
     match rows.get(index) {
         Some(row) => format!("({}) as row {} of {count}", row.join(", "), index + 1),
+        None if count == 1 => "1 row".to_owned(),
         None => format!("{count} rows"),
     }
 }
@@ -189,13 +188,8 @@ impl<'a> Ground<'a> {
         proof: impl Future<Output = Result<Evidence, EngineError>>,
     ) -> Result<Evidence, EngineError> {
         let proved = prove_and_remove(self.endpoint, proof, self.drop_table()).await;
-        match proved {
-            Err(EngineError::Failed { action, source, .. }) if licence_refusal(source.as_ref()).is_some() => {
-                let words = licence_refusal(source.as_ref()).unwrap_or_default();
-                Evidence::not_offered(format!("asked to {action}, the server says: {words}"))
-            }
-            proved => proved,
-        }
+        let lacking = proved.as_ref().err().and_then(licence_refusal);
+        lacking.map_or(proved, Evidence::not_offered)
     }
 
     async fn drop_table(&self) -> Result<(), EngineError> {
@@ -214,9 +208,12 @@ fn of_hypertable(name: &str) -> String {
     format!("hypertable_schema = 'scratch' AND hypertable_name = '{name}'")
 }
 
-/// The server's words where the edition lacks what it was asked for.
-fn licence_refusal<'a>(source: &'a (dyn Error + Send + Sync + 'static)) -> Option<&'a str> {
+/// The server's words, where it refused what it was asked because of the licence it runs under.
+fn licence_refusal(error: &EngineError) -> Option<String> {
+    let EngineError::Failed { source, .. } = error else {
+        return None;
+    };
     let words = source.downcast_ref::<tokio_postgres::Error>()?.as_db_error()?;
     let is_refusal = *words.code() == SqlState::FEATURE_NOT_SUPPORTED && words.message().contains("license");
-    is_refusal.then(|| words.message())
+    is_refusal.then(|| format!("TimescaleDB says: {}", words.message()))
 }

@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use super::super::{Endpoint, EngineError, Place};
 
 /// The listener for the host and that for the network: each tells its clients another address to go on at.
-const PUBLISHED_PORT: u16 = 9092;
+pub(super) const PUBLISHED_PORT: u16 = 9092;
 const NETWORK_PORT: u16 = 29092;
 const PASSWORD: &str = "SUHO_KAFKA_PASSWORD";
 /// The service user.

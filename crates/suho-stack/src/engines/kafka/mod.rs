@@ -5,15 +5,17 @@
 //! - `publication`: ticks in a topic, for those who read it from there.
 //! - [`readiness`]: the metadata, the controller and the coordinator of groups.
 //! - [`round_trip`]: a topic with one record.
+//! - [`settings`]: what is configured, held against what the broker says and does.
 //! - [`strangers`]: those whom the broker does not know.
 //! - [`topics`]: the declared topics.
-//! - [`wire`]: four questions in Kafka's own protocol.
+//! - [`wire`]: a handful of questions in Kafka's own protocol.
 
 mod client;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod publication;
 mod readiness;
 mod round_trip;
+mod settings;
 mod strangers;
 mod topics;
 mod wire;
@@ -22,8 +24,8 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
-use crate::deployment::Declarations;
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::{Declarations, Setting};
 
 /// Kafka.
 #[derive(Debug)]
@@ -50,6 +52,10 @@ impl Engine for Kafka {
 
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
         both_refused(endpoint, |stranger| strangers::knock(endpoint, stranger)).await
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -1,9 +1,18 @@
-//! Kafka's protocol for four questions, where librdkafka would not say what the broker answered or would ask too seldom.
+//! Kafka's protocol for a handful of questions, where librdkafka would not say what the broker answered or would ask too seldom.
+//!
+//! # Layout
+//! - here: the connection, and the questions.
+//! - [`answer`]: reading an answer, and what it holds.
+
+mod answer;
 
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use answer::Answer;
+pub(super) use answer::{Broker, Cluster, Config, Kind, Source};
 
 /// No answer to these questions comes near it; a peer that announces more does not speak Kafka.
 const LONGEST_ANSWER: u32 = 1 << 20;
@@ -64,6 +73,35 @@ impl Wire {
         }
     }
 
+    /// `Metadata`: the cluster, as the clients of this listener are told it.
+    pub(super) async fn cluster(&mut self) -> io::Result<Cluster> {
+        let answer = self.ask(3, 2, &[0; 4]).await?;
+        Answer::to(&answer).cluster()
+    }
+
+    /// `DescribeConfigs` of a broker or of its loggers: everything that is set there, whether the broker knows it or not.
+    pub(super) async fn configs(&mut self, of: Described, broker: &str) -> io::Result<Vec<Config>> {
+        let resource = [&[of as u8][..], &string(broker)?].concat();
+        // One resource, all of its keys, without synonyms and documentation.
+        let body = [&1_i32.to_be_bytes()[..], &resource, &(-1_i32).to_be_bytes(), &[0, 0]].concat();
+        let answer = self.ask(32, 3, &body).await?;
+        Answer::to(&answer).configs()
+    }
+
+    /// `IncrementalAlterConfigs`, only to be validated: the broker's refusal of `configs`, if it refuses them.
+    pub(super) async fn refusal_of(&mut self, broker: &str, configs: &[(&str, &str)]) -> io::Result<Option<String>> {
+        const SET: u8 = 0;
+        const VALIDATE_ONLY: u8 = 1;
+        let mut body = [&1_i32.to_be_bytes()[..], &[Described::Broker as u8], &string(broker)?].concat();
+        body.extend(i32::try_from(configs.len()).map_err(io::Error::other)?.to_be_bytes());
+        for (key, value) in configs {
+            body.extend([&string(key)?[..], &[SET], &string(value)?].concat());
+        }
+        body.push(VALIDATE_ONLY);
+        let answer = self.ask(44, 0, &body).await?;
+        Answer::to(&answer).refusal()
+    }
+
     /// Sends a request and returns its answer, from after the header.
     async fn ask(&mut self, key: i16, version: i16, body: &[u8]) -> io::Result<Vec<u8>> {
         let mut request = Vec::with_capacity(14 + body.len());
@@ -85,6 +123,14 @@ impl Wire {
         self.stream.read_exact(&mut answer).await?;
         Ok(answer.split_off(4))
     }
+}
+
+/// Whose configuration is asked for, by the number of the protocol.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Described {
+    Broker = 4,
+    Loggers = 8,
 }
 
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;

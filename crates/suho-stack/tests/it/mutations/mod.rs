@@ -201,12 +201,17 @@ pub async fn try_lot(score: &mut Score, service: &str, mutation: Mutation, lot: 
             return;
         }
     };
-    let settings = expected_of(&stack, service);
-    let found = verdicts(&stack, service, &settings).await;
-    if mutation == Mutation::Misspelt {
-        expect_unknown(&stack, service, lot).await;
-    }
+    judge(score, &stack, service, mutation, lot, follow).await;
     stack.stop().await.unwrap();
+}
+
+/// Notes which mutants of `lot`, on which `stack` runs, are named; `follow` as in [`try_lot`].
+async fn judge(score: &mut Score, stack: &Stack, service: &str, mutation: Mutation, lot: &[Mutant], follow: &[&str]) {
+    let settings = expected_of(stack, service);
+    let found = verdicts(stack, service, &settings).await;
+    if mutation == Mutation::Misspelt {
+        expect_unknown(stack, service, lot).await;
+    }
     for (setting, verdict) in settings.iter().zip(&found) {
         let is_mutant = lot
             .iter()

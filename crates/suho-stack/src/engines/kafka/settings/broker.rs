@@ -61,19 +61,25 @@ impl View<'_> {
         }
         let configured = self.environment.fill(setting.value.expose());
         let is_equal = values::is_equal(config.kind, &configured, &shown) && self.is_told_to_clients(setting, &shown);
-        Finding::compared(is_equal, shown, "DescribeConfigs: the file that the broker was started with")
+        Finding::compared(
+            is_equal,
+            shown,
+            "DescribeConfigs: the file that the broker was started with",
+        )
     }
 
     /// What counts for more than the file's line.
     fn overriding(&self, key: &str, config: &Config) -> Option<String> {
-        match config.source {
-            Source::ThisBroker => return Some("a dynamic configuration of this broker".to_owned()),
-            Source::AllBrokers => return Some("a dynamic configuration of all brokers".to_owned()),
-            Source::File | Source::Default | Source::Other => {}
+        if let Some(by) = dynamic(config.source) {
+            return Some(by.to_owned());
         }
         let (_, stronger) = STRONGER.iter().find(|(weaker, _)| *weaker == key)?;
-        let stronger = stronger.iter().find_map(|key| self.configs.get(*key)?.value.as_ref().map(|value| (key, value)));
-        stronger.map(|(key, value)| format!("{key}={value}"))
+        stronger.iter().find_map(|key| {
+            let config = self.configs.get(*key)?;
+            let value = config.value.as_ref()?;
+            let by = dynamic(config.source).unwrap_or("the same file");
+            Some(format!("{key}={value}, {by}"))
+        })
     }
 
     /// Where clients are to go on, they are told so by the listener that they ask.
@@ -88,12 +94,23 @@ impl View<'_> {
     /// A key that the broker hands on: it says whether it was started with it, and its file says with which value.
     fn handed_on(&self, setting: &Setting) -> Finding {
         let origin = "the file that the broker was started with";
-        let shown = self.process.line(setting).filter(|_| self.configs.contains_key(&setting.key));
+        let shown = self
+            .process
+            .line(setting)
+            .filter(|_| self.configs.contains_key(&setting.key));
         let Some(shown) = shown else {
             return Finding::differs("nothing", format!("DescribeConfigs: it is not in {origin}"));
         };
         let is_equal = setting.value.expose() == shown;
         Finding::compared(is_equal, shown, origin)
+    }
+}
+
+fn dynamic(source: Source) -> Option<&'static str> {
+    match source {
+        Source::ThisBroker => Some("a dynamic configuration of this broker"),
+        Source::AllBrokers => Some("a dynamic configuration of all brokers"),
+        Source::File | Source::Default | Source::Other => None,
     }
 }
 

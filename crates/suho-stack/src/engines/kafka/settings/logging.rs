@@ -14,7 +14,7 @@ enum Line<'a> {
     /// The level of a logger, and for the root also where it writes.
     Logger(&'a str),
     /// Where and how an appender writes.
-    Appender,
+    Appender(&'a str),
 }
 
 impl View<'_> {
@@ -23,8 +23,8 @@ impl View<'_> {
         match line(&setting.key) {
             Some(Line::Logger(ROOT)) => self.root(setting),
             Some(Line::Logger(name)) if self.is_used(name) => self.level(setting, name),
-            Some(Line::Appender) => self.written(setting),
-            Some(Line::Logger(_)) | None => Finding::without_value(SettingVerdict::Unknown),
+            Some(Line::Appender(name)) if self.process.logs_to(name) => self.written(setting),
+            Some(Line::Logger(_) | Line::Appender(_)) | None => Finding::without_value(SettingVerdict::Unknown),
         }
     }
 
@@ -73,9 +73,9 @@ fn line(key: &str) -> Option<Line<'_>> {
         return Some(Line::Logger(name));
     }
     let appender = key.strip_prefix("appender.")?;
-    let (_, part) = appender.split_once('.').unwrap_or((appender, ""));
+    let (name, part) = appender.split_once('.').unwrap_or((appender, ""));
     // All that a console and its pattern have.
-    matches!(part, "" | "target" | "layout" | "layout.ConversionPattern").then_some(Line::Appender)
+    matches!(part, "" | "target" | "layout" | "layout.ConversionPattern").then_some(Line::Appender(name))
 }
 
 #[cfg(test)]
@@ -88,8 +88,8 @@ mod tests {
     #[case("log4j.rootLogger", Some(Line::Logger(ROOT)))]
     #[case("log4j.rootLoggerx", None)]
     #[case("log4j.logger.org.apache.zookeeper", Some(Line::Logger("org.apache.zookeeper")))]
-    #[case("log4j.appender.stdout", Some(Line::Appender))]
-    #[case("log4j.appender.stdout.layout.ConversionPattern", Some(Line::Appender))]
+    #[case("log4j.appender.stdout", Some(Line::Appender("stdout")))]
+    #[case("log4j.appender.stdout.layout.ConversionPattern", Some(Line::Appender("stdout")))]
     #[case("log4j.appender.stdout.layout.ConversionPatternx", None)]
     #[case("log4j.appenderx.stdout", None)]
     #[case("rootLogger", None)]

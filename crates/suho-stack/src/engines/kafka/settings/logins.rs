@@ -42,7 +42,9 @@ impl Logins {
         environment: &Environment<'_>,
     ) -> Result<Self, EngineError> {
         let users: Vec<_> = settings.iter().flat_map(users).collect();
-        let ports = configs.get("listeners").and_then(|listeners| listeners.value.as_deref());
+        let ports = configs
+            .get("listeners")
+            .and_then(|listeners| listeners.value.as_deref());
         let listeners = ports.unwrap_or_default().split(',').filter_map(name_and_port);
         let asked = try_join_all(listeners.map(|(name, port)| {
             let users = &users;
@@ -72,7 +74,11 @@ impl Logins {
             Some(Listener::NotReached(reason)) => return Some(Finding::not_askable(reason)),
             None => return Some(Finding::without_value(SettingVerdict::Unknown)),
         };
-        let is_its_own = |name: &str| self.users.iter().any(|user| user.name == name && user.listener == listener);
+        let is_its_own = |name: &str| {
+            self.users
+                .iter()
+                .any(|user| user.name == name && user.listener == listener)
+        };
         let words: Vec<_> = asked
             .iter()
             .map(|(name, is_let_in)| format!("{} {name}", if *is_let_in { "lets in" } else { "refuses" }))
@@ -117,7 +123,9 @@ async fn knock(
         let answer = wire.log_in(name, &environment.fill(password)).await?;
         Ok::<_, io::Error>((name.clone(), answer.is_ok()))
     });
-    try_join_all(logins).await.map_err(endpoint.failed(format!("log in at {address}")))
+    try_join_all(logins)
+        .await
+        .map_err(endpoint.failed(format!("log in at {address}")))
 }
 
 /// `internal` of `listener.name.internal.plain.sasl.jaas.config`.
@@ -208,10 +216,16 @@ mod tests {
             users: vec![user("suho", "external"), user("broker", "internal")],
         };
 
-        assert_eq!(logins.of_listener(EXTERNAL).map(|finding| finding.verdict), Some(expected));
+        assert_eq!(
+            logins.of_listener(EXTERNAL).map(|finding| finding.verdict),
+            Some(expected)
+        );
         let misspelt = logins.of_listener("listener.name.externalx.plain.sasl.jaas.config");
         assert_eq!(misspelt.map(|finding| finding.verdict), Some(SettingVerdict::Unknown));
-        assert_eq!(logins.of_listener("listener.name.external.plain.sasl.jaas.configx"), None);
+        assert_eq!(
+            logins.of_listener("listener.name.external.plain.sasl.jaas.configx"),
+            None
+        );
     }
 
     #[test]
@@ -223,13 +237,19 @@ mod tests {
 
         let finding = logins.with_password("BROKER").map(|finding| finding.verdict);
 
-        assert!(matches!(finding, Some(SettingVerdict::NotAskable { .. })), "{finding:?}");
+        assert!(
+            matches!(finding, Some(SettingVerdict::NotAskable { .. })),
+            "{finding:?}"
+        );
         assert!(logins.with_password("OTHER").is_none());
     }
 
     #[test]
     fn a_listener_is_a_name_and_a_port() {
-        assert_eq!(name_and_port("INTERNAL://0.0.0.0:29092"), Some(("internal".into(), 29092)));
+        assert_eq!(
+            name_and_port("INTERNAL://0.0.0.0:29092"),
+            Some(("internal".into(), 29092))
+        );
         assert_eq!(name_and_port("PLAINTEXT"), None);
     }
 }

@@ -81,7 +81,9 @@ impl Process {
             self.logging_file()?
         } else if broker::is_told_by_the_file(&setting.key) {
             // What the program itself is given: the broker's file comes first.
-            self.words.iter().find(|word| word.ends_with(".properties") && !word.starts_with('-'))?
+            self.words
+                .iter()
+                .find(|word| word.ends_with(".properties") && !word.starts_with('-'))?
         } else {
             return None;
         };
@@ -96,6 +98,17 @@ impl Process {
     pub(super) fn line(&self, setting: &Setting) -> Option<&str> {
         let line = self.lines.get(&(setting.file.clone(), setting.key.clone()));
         line.map(String::as_str)
+    }
+
+    /// Whether a logger of the file that configures the log writes to `appender`.
+    pub(super) fn logs_to(&self, appender: &str) -> bool {
+        let loggers = self.lines.iter().filter(|((_, key), _)| {
+            let key = key.trim_start_matches("log4j.");
+            key == "rootLogger" || key.starts_with("logger.")
+        });
+        // The level comes first.
+        let mut appenders = loggers.flat_map(|(_, value)| value.split(',').skip(1));
+        appenders.any(|name| name.trim() == appender)
     }
 
     /// Whether each word of `options` stands in the command line, and nothing after it takes it back.
@@ -117,7 +130,11 @@ impl Process {
         }
         let effective = effective.join(" ");
         let is_equal = options.split_whitespace().eq(effective.split_whitespace());
-        let shown = if effective.is_empty() { "nothing of it".to_owned() } else { effective };
+        let shown = if effective.is_empty() {
+            "nothing of it".to_owned()
+        } else {
+            effective
+        };
         Finding::compared(is_equal, shown, origin)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::{Endpoint, EngineError};
@@ -106,7 +106,7 @@ impl Caller<'_> {
         path: &str,
         body: Option<&Value>,
         action: &str,
-    ) -> Result<(StatusCode, String), EngineError> {
+    ) -> Result<(reqwest::StatusCode, String), EngineError> {
         let answer = self.answer(method, path, body, action).await?;
         let status = answer.status();
         let body = answer.text().await.map_err(self.endpoint.failed(action))?;
@@ -127,7 +127,7 @@ impl Caller<'_> {
         &self,
         request: RequestBuilder,
         action: &str,
-    ) -> Result<(StatusCode, Value), EngineError> {
+    ) -> Result<(reqwest::StatusCode, Value), EngineError> {
         let answer = request
             .send()
             .await

@@ -51,5 +51,10 @@ pub(crate) async fn relay(endpoint: &Endpoint, name: &str, ticks: &[Tick]) -> Re
         }
         Ok(relayed)
     };
-    prove_and_remove(endpoint, Box::pin(relaying), client::delete_stream(endpoint, &jetstream, name)).await
+    prove_and_remove(
+        endpoint,
+        Box::pin(relaying),
+        client::delete_stream(endpoint, &jetstream, name),
+    )
+    .await
 }

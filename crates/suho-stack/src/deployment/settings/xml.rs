@@ -164,11 +164,7 @@ mod tests {
     #[rstest]
     #[case("clickhouse-config.xml", "query_log.ttl", "event_date + INTERVAL 7 DAY DELETE")]
     #[case("clickhouse-users.xml", "users.suho.networks.ip[3]", "172.16.0.0/12")]
-    #[case(
-        "clickhouse-users.xml",
-        "users.suho.password[@from_env]",
-        "SUHO_CLICKHOUSE_PASSWORD"
-    )]
+    #[case("clickhouse-users.xml", "users.suho.password[@from_env]", "SUHO_CLICKHOUSE_PASSWORD")]
     #[case("clickhouse-users.xml", "profiles.reader.constraints.max_execution_time.max", "60")]
     fn the_files_of_the_deployment_are_read(#[case] file: &str, #[case] key: &str, #[case] value: &str) {
         let settings = xml(&Files::embedded(), file).unwrap();

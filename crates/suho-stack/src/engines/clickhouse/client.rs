@@ -2,18 +2,22 @@
 
 use clickhouse::Client;
 use clickhouse::error::Error;
+use serde_json::Value;
 
 use super::super::asking::Stranger;
 use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
 
-const PORT: u16 = 8123;
+/// The port of the HTTP interface.
+pub(super) const PORT: u16 = 8123;
 const PASSWORD: &str = "SUHO_CLICKHOUSE_PASSWORD";
 /// The service user.
 pub(super) const USER: &str = "suho";
 
-/// `UNKNOWN_USER`, `WRONG_PASSWORD`, `REQUIRED_PASSWORD`, `AUTHENTICATION_FAILED`.
-const REFUSALS: [u32; 4] = [192, 193, 194, 516];
+/// A wrong name, a wrong password, a wrong address: one and the same answer.
+pub(super) const AUTHENTICATION_FAILED: u32 = 516;
+/// `UNKNOWN_USER`, `WRONG_PASSWORD`, `REQUIRED_PASSWORD` of older servers.
+const REFUSALS: [u32; 4] = [192, 193, 194, AUTHENTICATION_FAILED];
 
 /// The base of every request.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
@@ -31,6 +35,76 @@ pub(super) fn connect(endpoint: &Endpoint) -> Result<Client, EngineError> {
     Ok(client.with_user(USER).with_password(password(endpoint)?))
 }
 
+/// A client of anybody whom the users file names. It connects with its first query.
+pub(super) fn connect_as(endpoint: &Endpoint, user: &str, password: &str) -> Result<Client, EngineError> {
+    let client = Client::default().with_url(url(endpoint)?);
+    Ok(client.with_user(user).with_password(password))
+}
+
+/// The rows of `query`, each as a JSON document; `action` is for the error.
+pub(super) async fn documents(
+    endpoint: &Endpoint,
+    client: &Client,
+    action: &str,
+    query: &str,
+) -> Result<Vec<Value>, EngineError> {
+    let query = format!("SELECT formatRowNoNewline('JSONEachRow', *) FROM ({query})");
+    let rows: Vec<String> = client
+        .query(&query)
+        .fetch_all()
+        .await
+        .map_err(endpoint.failed(action))?;
+    rows.iter()
+        .map(|row| serde_json::from_str(row).map_err(endpoint.failed(action)))
+        .collect()
+}
+
+/// Runs a statement that answers with no rows; `action` is for the error.
+pub(super) async fn run(
+    endpoint: &Endpoint,
+    client: &Client,
+    action: &str,
+    statement: &str,
+) -> Result<(), EngineError> {
+    let answer = client.query(statement).execute().await;
+    answer.map_err(endpoint.failed(action))
+}
+
+/// What the server says against a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exception {
+    /// `452`, of `SETTING_CONSTRAINT_VIOLATION`.
+    pub code: u32,
+    /// All of it.
+    pub words: String,
+}
+
+/// What the server says against `statement`; none where it runs it.
+pub(super) async fn exception(
+    endpoint: &Endpoint,
+    client: &Client,
+    action: &str,
+    statement: &str,
+) -> Result<Option<Exception>, EngineError> {
+    match client.query(statement).execute().await {
+        Ok(()) => Ok(None),
+        Err(error) => match exception_of(&error) {
+            Some(exception) => Ok(Some(exception)),
+            None => Err(endpoint.failed(action)(error)),
+        },
+    }
+}
+
+fn exception_of(error: &Error) -> Option<Exception> {
+    let Error::BadResponse(words) = error else {
+        return None;
+    };
+    Some(Exception {
+        code: exception_code(words)?,
+        words: words.trim().to_owned(),
+    })
+}
+
 /// A client of somebody else: without credentials it is the server's user `default`.
 pub(super) fn stranger(endpoint: &Endpoint, stranger: Stranger) -> Result<Client, EngineError> {
     let client = Client::default().with_url(url(endpoint)?);
@@ -42,11 +116,8 @@ pub(super) fn stranger(endpoint: &Endpoint, stranger: Stranger) -> Result<Client
 
 /// The server's words, if it turned the client away because of who it is.
 pub(super) fn refusal(error: &Error) -> Option<String> {
-    let Error::BadResponse(words) = error else {
-        return None;
-    };
-    let code = exception_code(words)?;
-    REFUSALS.contains(&code).then(|| words.trim().to_owned())
+    let exception = exception_of(error)?;
+    REFUSALS.contains(&exception.code).then_some(exception.words)
 }
 
 /// The number in `Code: 516. DB::Exception: …`.

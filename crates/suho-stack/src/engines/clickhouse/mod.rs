@@ -4,16 +4,20 @@
 //! - `candles`: candles of ticks that the server takes out of a topic of Kafka.
 //! - [`client`]: the official client as the service user, and the code of an exception.
 //! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
+//! - [`settings`]: both files and the environment against what the server says and does.
 
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
 mod client;
 mod round_trip;
+mod settings;
 
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
+use super::proving::{Finding, Subject};
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use crate::deployment::Setting;
 
 /// `ClickHouse`.
 #[derive(Debug)]
@@ -35,6 +39,10 @@ impl Engine for Clickhouse {
 
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError> {
         both_refused(endpoint, |stranger| knock(endpoint, stranger)).await
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

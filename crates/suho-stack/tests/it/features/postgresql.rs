@@ -14,7 +14,7 @@ use suho_stack::{
     deployment::Files,
     engines::{
         Endpoint, EngineError, Evidence, Restart, Subject,
-        postgresql::features::{functions, hypertables, persistence, platform, sessions},
+        postgresql::features::{functions, hypertables, persistence, platform, rights, sessions},
     },
     stack::{ImageSource, Restarter, Stack},
 };
@@ -281,7 +281,7 @@ async fn broken_init_scripts_are_noticed() {
     );
     fails(platform::platform_candles(&subject).await, &["read market.candles_1h"]);
     fails(
-        platform::rights(&subject).await,
+        rights::rights(&subject).await,
         &["keep services from changing ticks", "the error 42501", "no refusal"],
     );
     fails(

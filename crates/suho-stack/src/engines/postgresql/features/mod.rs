@@ -7,7 +7,8 @@
 //! - [`columnstore`]: the same answers out of less space.
 //! - [`aggregates`]: continuous aggregates, materialised or in real time.
 //! - [`policies`]: what the scheduler in the background does by itself.
-//! - [`platform`]: the tables, candles, rights and policies of the init scripts.
+//! - [`platform`]: the tables, candles and policies of the init scripts.
+//! - [`rights`]: what their roles may do, and what not.
 //! - [`sessions`]: what each role starts with, and what ends by itself.
 //! - [`persistence`]: a committed row after a restart.
 //! - [`session`]: a session that answers in words, and the scratch table.
@@ -20,6 +21,7 @@ pub mod hypertables;
 pub mod persistence;
 pub mod platform;
 pub mod policies;
+pub mod rights;
 pub mod sessions;
 
 mod session;
@@ -147,7 +149,7 @@ pub(super) const FEATURES: &[Feature] = &[
         name: "rights",
         claim: "the monitoring role reads and cannot write; services rewrite no history",
         restarts: false,
-        check: |subject| Box::pin(platform::rights(subject)),
+        check: |subject| Box::pin(rights::rights(subject)),
     },
     Feature {
         name: "init_done",

@@ -1,8 +1,12 @@
-use suho_stack::deployment::Setting;
+use suho_stack::{
+    deployment::{Files, Setting},
+    engines::{self, SettingVerdict, Subject},
+    stack::{ImageSource, Stack},
+};
 
 use super::{
-    Mutant, Mutation, Score, UNREACHABLE, changed, expected, left_out, lots, misspelt, settings_of, try_lot,
-    try_other_expectations, try_other_secrets,
+    Mutant, Mutation, Score, UNREACHABLE, changed, expected, expected_of, left_out, lots, misspelt, settings_of,
+    try_lot, try_other_expectations, try_other_secrets,
 };
 
 const SERVICE: &str = "suho-weaviate";
@@ -122,4 +126,56 @@ async fn every_setting_that_is_changed_misspelt_or_left_out_is_named() {
         .flat_map(|mutation| DEFAULTS.iter().map(move |(key, reason)| (mutation, *key, *reason)))
         .collect();
     score.settle(SERVICE, &excused);
+}
+
+/// What only the ports show that a deployment does not publish.
+const OUT_OF_REACH: &[&str] = &[
+    "PERSISTENCE_DATA_PATH",
+    "RAFT_BOOTSTRAP_EXPECT",
+    "RAFT_TIMEOUTS_MULTIPLIER",
+    "DISK_USE_READONLY_PERCENTAGE",
+    "GOMEMLIMIT",
+    "PROMETHEUS_MONITORING_ENABLED",
+    "PROMETHEUS_MONITORING_GROUP",
+    "DISABLE_TELEMETRY",
+    "LOG_LEVEL",
+    "DEBUG_ENDPOINTS_ENABLED",
+];
+
+#[tokio::test]
+async fn from_the_host_of_a_deployment_everything_else_is_proved_by_what_the_server_does() {
+    let builder = Stack::builder().engines([SERVICE]).images(ImageSource::Airgap);
+    let stack = builder.files(Files::embedded()).start().await.unwrap();
+    let own = expected_of(&stack, SERVICE);
+    let mut other = own.clone();
+    for setting in other.iter_mut().filter(|setting| !setting.value.is_secret()) {
+        let values = [EXPECTED_VALUES, OTHER_VALUES].concat();
+        setting.value = expected(&values)(setting).unwrap();
+    }
+    let mut neighbours = stack.endpoints();
+    let endpoint = neighbours.get_mut(SERVICE).unwrap();
+    endpoint.ports.retain(|port, _| ![2112, 6060].contains(port));
+    let subject = Subject {
+        endpoint: &neighbours[SERVICE],
+        neighbours: &neighbours,
+        restart: None,
+    };
+    let engine = engines::by_service(SERVICE).unwrap();
+    let as_it_is = engine.prove_settings(&subject, &own).await.unwrap();
+    let otherwise = engine.prove_settings(&subject, &other).await.unwrap();
+    stack.stop().await.unwrap();
+
+    for ((setting, as_it_is), otherwise) in own.iter().zip(as_it_is).zip(otherwise) {
+        if OUT_OF_REACH.contains(&setting.key.as_str()) {
+            assert!(
+                matches!(as_it_is.verdict, SettingVerdict::NotAskable { .. }),
+                "{} {as_it_is:?}",
+                setting.key
+            );
+        } else {
+            assert_eq!(as_it_is.verdict, SettingVerdict::InEffect, "{}", setting.key);
+            let is_named = matches!(otherwise.verdict, SettingVerdict::Differs { .. });
+            assert!(is_named || setting.value.is_secret(), "{} {otherwise:?}", setting.key);
+        }
+    }
 }

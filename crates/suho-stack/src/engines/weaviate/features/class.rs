@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::super::super::http::Caller;
 use super::super::super::{Endpoint, EngineError};
@@ -48,25 +49,41 @@ pub(super) const TICKS: [Tick; 4] = [
     },
 ];
 
+/// Each change of the schema is one step after the other, and a write to the disk: more checks at once would only wait for
+/// each other, and longer than a removal may take.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
 /// A class under a scratch name, and who speaks to its server.
 pub(super) struct Class<'a> {
     pub(super) caller: Caller<'a>,
     pub(super) name: String,
+    /// That of the check; nobody closes the semaphore.
+    _turn: Option<SemaphorePermit<'static>>,
 }
 
 impl<'a> Class<'a> {
-    pub(super) fn new(endpoint: &'a Endpoint) -> Result<Self, EngineError> {
+    /// Waits for the turn of a check that has this class.
+    pub(super) async fn new(endpoint: &'a Endpoint) -> Result<Self, EngineError> {
+        Ok(Self {
+            _turn: TURNS.acquire().await.ok(),
+            ..Self::another(endpoint)?
+        })
+    }
+
+    /// One more class, in the same turn.
+    pub(super) fn another(endpoint: &'a Endpoint) -> Result<Self, EngineError> {
         Ok(Self {
             caller: client::connect(endpoint)?,
             name: client::scratch_class(),
+            _turn: None,
         })
     }
 
     /// The same class where its server is now.
     pub(super) fn on<'b>(&self, endpoint: &'b Endpoint) -> Result<Class<'b>, EngineError> {
         Ok(Class {
-            caller: client::connect(endpoint)?,
             name: self.name.clone(),
+            ..Class::another(endpoint)?
         })
     }
 

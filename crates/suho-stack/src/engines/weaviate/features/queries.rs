@@ -25,7 +25,7 @@ type IsWanted = fn(&Tick) -> bool;
 
 /// Asks for ticks by a comparison, by a pattern, and by both, where the price has this `index`.
 pub async fn filters(subject: &Subject<'_>, index: Index) -> Result<Evidence, EngineError> {
-    let class = Class::new(subject.endpoint)?;
+    let class = Class::new(subject.endpoint).await?;
     let dear = "{ path: [\"price\"], operator: GreaterThan, valueInt: 100 }";
     let golden = "{ path: [\"text\"], operator: Like, valueText: \"gol*\" }";
     let both = format!("{{ operator: And, operands: [{dear}, {golden}] }}");
@@ -79,7 +79,7 @@ struct Summary {
 
 /// Aggregates the prices of the groups that are alike in `property`, which has to be the symbol.
 pub async fn aggregates(subject: &Subject<'_>, property: &str) -> Result<Evidence, EngineError> {
-    let class = Class::new(subject.endpoint)?;
+    let class = Class::new(subject.endpoint).await?;
     let action = "aggregate by symbol";
     let proof = async {
         class.create(VECTORS, &Value::Null).await?;

@@ -20,42 +20,36 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What a backup is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Included {
-    /// The class that is lost later.
+    /// The class that is read later.
     TheClass,
     /// Another one.
     AnotherClass,
 }
 
-/// Makes a backup of `included`, deletes both classes, restores it, and reads the class.
+/// Makes a backup of `included`, deletes it, restores it, and reads the class.
 ///
 /// Weaviate deletes no backup: a few kilobytes stay in the volume, under a name that begins with `probe_`.
 pub async fn backups(subject: &Subject<'_>, included: Included) -> Result<Evidence, EngineError> {
     let endpoint = subject.endpoint;
-    let (class, another) = (Class::new(endpoint)?, Class::new(endpoint)?);
+    let class = Class::new(endpoint).await?;
+    let another = Class::another(endpoint)?;
+    let kept = if included == Included::TheClass {
+        &class
+    } else {
+        &another
+    };
     let proof = async {
-        for class in [&class, &another] {
-            class.create(VECTORS, &Value::Null).await?;
-            class.insert(&["trend"], None).await?;
-        }
+        kept.create(VECTORS, &Value::Null).await?;
+        kept.insert(&["trend"], None).await?;
         let id = Scratch::new().name;
-        let kept = if included == Included::TheClass {
-            &class
-        } else {
-            &another
-        };
         let backup = json!({"id": id, "include": [kept.name]});
         run(&class.caller, "", &format!("/{id}"), &backup, "make a backup").await?;
-        class.delete().await?;
-        another.delete().await?;
+        kept.delete().await?;
         let restored = format!("/{id}/restore");
         run(&class.caller, &restored, &restored, &json!({}), "restore a backup").await?;
         endpoint.expect("read what was restored", &written(), &class.contents("trend").await?)
     };
-    let removal = async {
-        class.delete().await?;
-        another.delete().await
-    };
-    prove_and_remove(endpoint, proof, removal).await?;
+    prove_and_remove(endpoint, proof, kept.delete()).await?;
     Evidence::proved(format!(
         "{} objects and their vectors after backup, deletion and restore",
         TICKS.len()
@@ -91,7 +85,7 @@ pub async fn persistence(subject: &Subject<'_>) -> Result<Evidence, EngineError>
     let Some(restart) = subject.restart else {
         return Ok(Evidence::NotAskable("nobody may restart the server".to_owned()));
     };
-    let class = Class::new(endpoint)?;
+    let class = Class::new(endpoint).await?;
     let proof = async {
         class.create(VECTORS, &Value::Null).await?;
         class.insert(&["trend"], None).await?;

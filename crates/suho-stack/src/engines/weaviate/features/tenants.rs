@@ -35,7 +35,7 @@ impl Tenancy {
 /// Inserts ticks for one of two tenants of a class with this `tenancy`: the other must not see them.
 pub async fn apart(subject: &Subject<'_>, tenancy: Tenancy) -> Result<Evidence, EngineError> {
     let endpoint = subject.endpoint;
-    let class = Class::new(endpoint)?;
+    let class = Class::new(endpoint).await?;
     let proof = async {
         create(&class, tenancy).await?;
         let first = count(&class, FIRST, "read as the tenant that has inserted").await?;
@@ -57,7 +57,7 @@ pub async fn apart(subject: &Subject<'_>, tenancy: Tenancy) -> Result<Evidence, 
 /// Makes a tenant inactive, asks for its objects, and makes it active again.
 pub async fn inactive(subject: &Subject<'_>, tenancy: Tenancy) -> Result<Evidence, EngineError> {
     let endpoint = subject.endpoint;
-    let class = Class::new(endpoint)?;
+    let class = Class::new(endpoint).await?;
     let proof = async {
         create(&class, tenancy).await?;
         set(&class, "INACTIVE").await?;

@@ -16,7 +16,7 @@ const TOLERANCE: f64 = 1e-5;
 
 /// Inserts a batch into a class that has vectors by these `names`, and reads each of `trend` and `shape` back.
 pub async fn named(subject: &Subject<'_>, names: &[&str]) -> Result<Evidence, EngineError> {
-    let class = Class::new(subject.endpoint)?;
+    let class = Class::new(subject.endpoint).await?;
     let proof = async {
         let vectors: Vec<_> = names.iter().map(|name| (*name, "cosine")).collect();
         class.create(&vectors, &Value::Null).await?;
@@ -78,7 +78,7 @@ fn best(score: impl Fn(&Tick) -> Option<f64>) -> Vec<(String, f64)> {
 
 /// Searches a class whose vectors have this `metric`, and holds each distance against `arithmetic`.
 pub async fn distances(subject: &Subject<'_>, arithmetic: Arithmetic, metric: &str) -> Result<Evidence, EngineError> {
-    let class = Class::new(subject.endpoint)?;
+    let class = Class::new(subject.endpoint).await?;
     let proof = async {
         class.create(&[("trend", metric)], &Value::Null).await?;
         class.insert(&["trend"], None).await?;
@@ -145,7 +145,7 @@ impl Alphas {
 
 /// Searches by a word, which has to score as our own arithmetic does, then by both at each of `alphas`.
 pub async fn hybrid(subject: &Subject<'_>, alphas: Alphas) -> Result<Evidence, EngineError> {
-    let class = Class::new(subject.endpoint)?;
+    let class = Class::new(subject.endpoint).await?;
     let endpoint = subject.endpoint;
     let by_words = best(relevance);
     let by_vectors = Arithmetic::Cosine.nearest();

@@ -1,6 +1,7 @@
 //! Who is let in, under which name, and who may write.
 
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use super::super::super::asking::Stranger;
 use super::super::super::http::Caller;
@@ -11,6 +12,8 @@ use super::{switched, value_of};
 use crate::deployment::Setting;
 
 const OWN_NAME: &str = "/v1/users/own-info";
+/// An object that is not there.
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
 /// One of the keys that the service was given, and what it is good for.
 struct Holder {
@@ -69,7 +72,7 @@ impl Access {
             "AUTHORIZATION_ADMINLIST_ENABLED" => switched(
                 configured,
                 !self.holders.iter().all(|holder| holder.writes),
-                "not everybody with a key may delete a class",
+                "not everybody with a key may change an object",
             ),
             "AUTHORIZATION_ADMINLIST_USERS" => self.rights(configured, |holder| holder.writes, "may write"),
             "AUTHORIZATION_ADMINLIST_READONLY_USERS" => self.rights(
@@ -117,18 +120,25 @@ impl Access {
 
 impl Holder {
     async fn of(caller: &Caller<'_>) -> Result<Self, EngineError> {
-        // Deleting a class that is not there is allowed or not, and changes nothing.
-        let nothing = format!("/v1/schema/{}", client::scratch_class());
-        let (reading, _) = caller
+        // Changing an object into nothing is refused, or never comes so far.
+        let nothing = format!("/v1/objects/{}/{NOBODY}", client::scratch_class());
+        let reading = caller
             .status(Method::GET, "/v1/schema", None, "read the schema")
             .await?;
-        let (writing, _) = caller.status(Method::DELETE, &nothing, None, "delete nothing").await?;
+        let writing = caller
+            .status(Method::PUT, &nothing, Some(&json!({})), "change nothing")
+            .await?;
         Ok(Self {
             name: name(caller).await?,
-            reads: reading.is_success(),
-            writes: writing.is_success(),
+            reads: is_granted(reading.0),
+            writes: is_granted(writing.0),
         })
     }
+}
+
+/// Any other answer is one to somebody who may ask.
+fn is_granted(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// Under which name the server knows the caller; none where it refuses the key.

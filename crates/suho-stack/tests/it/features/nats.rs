@@ -290,7 +290,7 @@ async fn a_server_that_takes_more_than_it_announces_is_found_out() {
 
     says(
         outcome,
-        "publish 1025 bytes on suho-nats-server: expected \"-ERR 'Maximum Payload Violation'\"",
+        "publish 1025 bytes on suho-nats-server: expected \"-ERR 'Maximum Payload Violation'\", found \"no refusal\"",
     );
 }
 

@@ -102,13 +102,11 @@ async fn removal_interval(subject: &Subject<'_>) -> Result<Duration, EngineError
     let caller = client::connect(subject.endpoint)?;
     let options = caller.send(Method::GET, OPTIONS, asking).await?;
     let frequency = &options["ttl.frequency"];
-    match frequency.as_u64() {
-        Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
-        None => {
-            let found = frequency.to_string();
-            Err(subject.endpoint.unexpected(asking, "milliseconds", found))
-        }
-    }
+    let Some(milliseconds) = frequency.as_u64() else {
+        let found = frequency.to_string();
+        return Err(subject.endpoint.unexpected(asking, "milliseconds", found));
+    };
+    Ok(Duration::from_millis(milliseconds))
 }
 
 /// A query that sorts more than a megabyte is stopped with a limit of one, and answers without.

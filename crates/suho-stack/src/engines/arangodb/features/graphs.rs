@@ -49,7 +49,8 @@ fn ways() -> Vec<Way> {
 
 /// A traversal along the arrows reaches exactly what is one or two steps away.
 pub async fn traversal(subject: &Subject<'_>) -> Result<Evidence, EngineError> {
-    const QUERY: &str = "FOR venue IN 1..2 OUTBOUND @from GRAPH 'lines' OPTIONS {order: 'bfs', uniqueVertices: 'global'} \
+    const QUERY: &str = "FOR venue IN 1..2 OUTBOUND @from GRAPH 'lines' \
+                         OPTIONS {order: 'bfs', uniqueVertices: 'global'} \
                          SORT venue._key RETURN venue._key";
     let scene = Scene::open(subject.endpoint)?;
     scene

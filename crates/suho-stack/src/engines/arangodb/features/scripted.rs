@@ -43,7 +43,7 @@ impl Script {
     /// Goes on with a request of `line` and `body`, and its answer. A body that is null differs from run to run.
     pub(super) fn then(mut self, line: &str, body: Value, status: &'static str, answer: Value) -> Self {
         self.exchanges.push_back(Exchange {
-            line: line.replace("~", "/_db/{db}/_api"),
+            line: line.replace('~', "/_db/{db}/_api"),
             body: Some(body).filter(|body| !body.is_null()),
             transaction: None,
             status,
@@ -90,7 +90,7 @@ impl Script {
     }
 
     /// A query, whatever it says, that returns `result`.
-    pub(super) fn query(self, result: Value) -> Self {
+    pub(super) fn query(self, result: &Value) -> Self {
         let answer = json!({"result": result, "hasMore": false, "cached": false, "error": false, "code": 201});
         self.then("POST ~/cursor", Value::Null, "201 Created", answer)
     }

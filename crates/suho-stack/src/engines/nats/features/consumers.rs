@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
-use async_nats::jetstream::{AckKind, Message};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::super::super::asking::eventually;
 use super::super::super::{EngineError, Evidence, Subject};
 use super::super::client;
-use super::scene::{STREAM, Scene, payload};
-use super::streams::in_memory;
+use super::scene::{STREAM, Scene};
+use super::worker::{comes_again, deliveries, fetch, first, next, scene_of, unacknowledged};
 use super::{PATIENCE, milliseconds};
 
 /// How long the worker of [`negative_acknowledgement`] wants to be left alone with a message.
@@ -238,101 +237,6 @@ pub async fn delivery_limit(subject: &Subject<'_>, config: &pull::Config) -> Res
             ))
         })
         .await
-}
-
-/// A stream of `count` messages and a consumer of it.
-async fn scene_of(scene: &Scene<'_>, config: &pull::Config, count: u64) -> Result<PullConsumer, EngineError> {
-    scene.stream(&in_memory()).await?;
-    scene.store_many(count).await?;
-    scene.consumer(config).await
-}
-
-/// The messages that are due now, `most` at most.
-pub(super) async fn fetch(
-    scene: &Scene<'_>,
-    consumer: &PullConsumer,
-    most: usize,
-) -> Result<Vec<Message>, EngineError> {
-    let batch = consumer.fetch().max_messages(most).messages().await;
-    let batch = batch.map_err(scene.failed("fetch a batch"))?;
-    batch.try_collect().await.map_err(scene.failed("fetch a batch"))
-}
-
-/// Fetches the messages that are due now, `most` at most, and acknowledges each; how many there were.
-pub(super) async fn finish(scene: &Scene<'_>, consumer: &PullConsumer, most: usize) -> Result<usize, EngineError> {
-    let messages = fetch(scene, consumer, most).await?;
-    for message in &messages {
-        message
-            .double_ack()
-            .await
-            .map_err(scene.failed("acknowledge a message"))?;
-    }
-    Ok(messages.len())
-}
-
-/// The next message, waited for; none where none came.
-async fn next(scene: &Scene<'_>, consumer: &PullConsumer) -> Result<Option<Message>, EngineError> {
-    let batch = consumer.batch().max_messages(1).expires(PATIENCE).messages().await;
-    let mut batch = batch.map_err(scene.failed("wait for a message"))?;
-    batch.try_next().await.map_err(scene.failed("wait for a message"))
-}
-
-/// The first message of the stream, delivered for the first time.
-async fn first(scene: &Scene<'_>, consumer: &PullConsumer) -> Result<Message, EngineError> {
-    let fetching = "fetch the first message";
-    let Some(message) = next(scene, consumer).await? else {
-        return Err(scene.endpoint.unexpected(fetching, payload(1), "none"));
-    };
-    let delivered = deliveries(scene, std::slice::from_ref(&message))?;
-    scene.endpoint.expect(fetching, &vec![(1, 1)], &delivered)?;
-    scene
-        .endpoint
-        .expect(fetching, payload(1).as_bytes(), &message.payload[..])?;
-    Ok(message)
-}
-
-/// Waits until the first message is delivered a second time, no sooner than `wait` after `since`; how long that took.
-async fn comes_again(
-    scene: &Scene<'_>,
-    consumer: &PullConsumer,
-    since: Instant,
-    wait: Duration,
-) -> Result<Duration, EngineError> {
-    let delivering = "deliver a message again";
-    let again = next(scene, consumer).await?;
-    let waited = since.elapsed();
-    let delivered = deliveries(scene, again.as_slice())?;
-    scene.endpoint.expect(delivering, &vec![(1, 2)], &delivered)?;
-    scene.not_before(delivering, wait, waited)
-}
-
-/// The sequence of each message, and for which time it was delivered.
-pub(super) fn deliveries(scene: &Scene<'_>, messages: &[Message]) -> Result<Vec<(u64, i64)>, EngineError> {
-    messages
-        .iter()
-        .map(|message| {
-            let info = message.info().map_err(scene.failed("read the delivery"))?;
-            Ok((info.stream_sequence, info.delivered))
-        })
-        .collect()
-}
-
-/// Waits until `count` of the delivered messages are unacknowledged: a plain acknowledgement is not confirmed.
-async fn unacknowledged(
-    scene: &Scene<'_>,
-    consumer: &PullConsumer,
-    action: &str,
-    count: usize,
-) -> Result<(), EngineError> {
-    let pending = || async {
-        let info = consumer.get_info().await;
-        Ok(info.map_err(scene.failed("ask for the consumer"))?.num_ack_pending)
-    };
-    let settled = || async { Ok((pending().await? == count).then_some(())) };
-    if eventually(PATIENCE, settled).await?.is_none() {
-        return scene.endpoint.expect(action, &count, &pending().await?);
-    }
-    Ok(())
 }
 
 /// Listens for advisories of `kind` about a consumer of the stream.

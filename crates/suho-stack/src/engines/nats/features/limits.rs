@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::super::super::{Endpoint, EngineError, Evidence, Subject};
 use super::super::client::{self, SERVICE};
-use super::milliseconds;
 use super::scene::{STREAM, Scene, numbered, payload};
 use super::streams::in_memory;
+use super::{PATIENCE, milliseconds};
 
 /// How many messages [`discarding_old`] and [`discarding_new`] keep.
 const MESSAGES: u64 = 3;
@@ -170,7 +171,7 @@ pub async fn payload_size(subject: &Subject<'_>, config: &Config) -> Result<Evid
         .await
 }
 
-/// The server's first word to a message of `size` bytes. The client itself would not send it, so this speaks the protocol.
+/// The server's word to a message of `size` bytes. The client itself would not send it, so this speaks the protocol.
 async fn publish_raw(endpoint: &Endpoint, subject: &str, size: usize) -> Result<String, EngineError> {
     let publishing = "publish without the client";
     let failed = |error: std::io::Error| endpoint.failed(publishing)(error);
@@ -183,20 +184,25 @@ async fn publish_raw(endpoint: &Endpoint, subject: &str, size: usize) -> Result<
     let stream = TcpStream::connect(endpoint.address(client::PORT)?)
         .await
         .map_err(failed)?;
-    let mut stream = BufReader::new(stream);
-    let mut line = String::new();
-    stream.read_line(&mut line).await.map_err(failed)?;
+    let mut server = BufReader::new(stream).lines();
     let words = format!("CONNECT {connect}\r\nPING\r\nPUB {subject} {size}\r\n");
-    stream.write_all(words.as_bytes()).await.map_err(failed)?;
-    line.clear();
-    stream.read_line(&mut line).await.map_err(failed)?;
-    endpoint.expect("log in", "PONG", line.trim())?;
-    // The server refuses the size before it has read the payload, and then nobody takes these.
-    let _ = stream.write_all(&vec![b'x'; size]).await;
-    let _ = stream.write_all(b"\r\nPING\r\n").await;
-    line.clear();
-    stream.read_line(&mut line).await.map_err(failed)?;
-    Ok(line.trim().to_owned())
+    server.get_mut().write_all(words.as_bytes()).await.map_err(failed)?;
+    endpoint.expect("log in", "PONG", &answer(&mut server).await.map_err(failed)?)?;
+    // The size alone is refused; a server that would take the message says nothing, and waits for the payload.
+    match timeout(PATIENCE, answer(&mut server)).await {
+        Ok(refusal) => refusal.map_err(failed),
+        Err(_) => Ok("no refusal".to_owned()),
+    }
+}
+
+/// The next line that is an answer: the server introduces itself, and asks in its turn whether the client is there.
+async fn answer(server: &mut Lines<BufReader<TcpStream>>) -> std::io::Result<String> {
+    loop {
+        let line = server.next_line().await?.unwrap_or_default();
+        if line != "PING" && !line.starts_with("INFO ") {
+            return Ok(line);
+        }
+    }
 }
 
 /// A stream that is larger than the account may be is refused, on the disk and in memory.

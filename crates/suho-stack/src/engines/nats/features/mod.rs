@@ -12,6 +12,7 @@
 //! - [`retention`]: interest and work queues.
 //! - [`streams`]: storage, deduplication, expectations.
 //! - `scene`: the scratch stream of a check.
+//! - `worker`: what a worker does with its consumer.
 
 pub mod accounts;
 pub mod consumers;
@@ -23,6 +24,7 @@ pub mod retention;
 pub mod streams;
 
 mod scene;
+mod worker;
 
 use std::time::Duration;
 

@@ -10,8 +10,9 @@ use super::super::super::asking::{prove_and_remove, until_answered};
 use super::super::super::scratch::Scratch;
 use super::super::super::{Endpoint, EngineError, Evidence, Restart, Subject, Waiting};
 use super::super::{ask, client};
-use super::consumers::{deliveries, durable, fetch, finish};
+use super::consumers::durable;
 use super::scene::{STREAM, Scene, numbered};
+use super::worker::{deliveries, fetch, finish};
 
 const CONSUMER: &str = "worker";
 

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::super::super::asking::eventually;
 use super::super::super::{EngineError, Evidence, Subject};
 use super::PATIENCE;
-use super::consumers::{durable, finish};
+use super::consumers::durable;
 use super::scene::{STREAM, Scene, numbered, payload};
 use super::streams::in_memory;
+use super::worker::finish;
 
 /// A stream that keeps a message while a consumer still has to acknowledge it.
 #[must_use]

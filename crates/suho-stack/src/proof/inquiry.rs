@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
-use futures::future::{join, join_all};
+use futures::{
+    StreamExt,
+    future::{join, join_all},
+    stream,
+};
 
 use super::{
     Check, Report, Row, SettingRow,
@@ -14,6 +18,10 @@ use crate::{
     engines::{self, Endpoint, Engine, Feature, Restart, SettingVerdict, Subject},
     stack::{Member, StackState},
 };
+
+/// How many features of one engine are asked for at a time: a deployed one has other clients, too, and its connections have
+/// a limit.
+const AT_ONCE: usize = 8;
 
 /// What is asked about an engine that runs.
 #[derive(Debug, Clone)]
@@ -215,11 +223,11 @@ impl Inquiry {
                 .into_iter()
                 .map(|check| async move { told(checking::connectivity(engine, check, &present.endpoint).await) }),
         );
-        let features = join_all(
-            self.features(engine)
-                .filter(|feature| !feature.restarts)
-                .map(|feature| async move { told(checking::feature(service, feature, &subject).await) }),
-        );
+        let asking = self
+            .features(engine)
+            .filter(|feature| !feature.restarts)
+            .map(|feature| async move { told(checking::feature(service, feature, &subject).await) });
+        let features = stream::iter(asking).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
         let settings = async {
             if !self.wants_settings() {
                 return (None, Vec::new());

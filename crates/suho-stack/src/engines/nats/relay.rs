@@ -1,5 +1,7 @@
 //! Ticks through `JetStream`, from a publisher to a consumer.
 
+use std::time::Duration;
+
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::Config;
 use futures::TryStreamExt;
@@ -8,6 +10,9 @@ use super::super::asking::prove_and_remove;
 use super::super::feed::Tick;
 use super::super::{Endpoint, EngineError};
 use super::client;
+
+/// How long the consumer waits for the last tick.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Publishes `ticks` to the stream `name`, which exists only for that, and returns what a consumer fetched of them.
 pub(crate) async fn relay(endpoint: &Endpoint, name: &str, ticks: &[Tick]) -> Result<Vec<Tick>, EngineError> {
@@ -39,8 +44,9 @@ pub(crate) async fn relay(endpoint: &Endpoint, name: &str, ticks: &[Tick]) -> Re
             .await
             .map_err(endpoint.failed(&relaying))?;
         let mut messages = consumer
-            .fetch()
+            .batch()
             .max_messages(ticks.len())
+            .expires(PATIENCE)
             .messages()
             .await
             .map_err(endpoint.failed(&relaying))?;

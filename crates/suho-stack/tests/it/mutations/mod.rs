@@ -34,7 +34,8 @@ pub enum Mutation {
     Missing,
 }
 
-/// In the place of another value: with any other, nobody could ask the engine, and the start itself fails.
+/// In the place of another value: with any other, nobody could ask the engine and the start itself fails, or it would reach
+/// out to its maker.
 pub const UNREACHABLE: &str = "(the engine would be reached nowhere)";
 
 /// The value of the first of `values` that is for the key of `setting`, to be expected where it cannot be configured.
@@ -89,11 +90,13 @@ pub fn lots(settings: &[Setting], lots: usize, mutate: Mutate<'_>) -> Vec<Vec<Mu
 }
 
 /// Nothing instead of the line, whatever the setting.
+#[expect(clippy::unnecessary_wraps, reason = "all mutations have one signature")]
 pub fn left_out(_setting: &Setting, _line: &str) -> Option<String> {
     Some(String::new())
 }
 
 /// The line with one letter more in its key.
+#[expect(clippy::unnecessary_wraps, reason = "all mutations have one signature")]
 pub fn misspelt(setting: &Setting, line: &str) -> Option<String> {
     let key = setting.key.rsplit('.').next().unwrap();
     Some(line.replacen(key, &format!("{key}x"), 1))

@@ -33,23 +33,25 @@ const OTHER_VALUES: &[(&str, &str)] = &[
     ("GOMEMLIMIT", "1201MiB"),
     ("PROMETHEUS_MONITORING_ENABLED", "false"),
     ("PROMETHEUS_MONITORING_GROUP", "false"),
-    ("DISABLE_TELEMETRY", "false"),
+    ("DISABLE_TELEMETRY", UNREACHABLE),
     ("LOG_LEVEL", "warning"),
     ("DEBUG_ENDPOINTS_ENABLED", "false"),
 ];
 
-/// With these the server never serves the service user, so `verify` expects them of a server without.
+/// With these the server never serves the service user, or calls its maker, so `verify` expects them of a server without.
 const EXPECTED_VALUES: &[(&str, &str)] = &[
     ("RAFT_BOOTSTRAP_EXPECT", "2"),
     ("AUTHENTICATION_APIKEY_ENABLED", "false"),
     ("AUTHORIZATION_ADMINLIST_USERS", "another"),
+    ("DISABLE_TELEMETRY", "false"),
 ];
 
-/// Without these the server refuses to start or to serve the service user.
+/// Without these the server refuses to start or to serve the service user, or it calls its maker.
 const NEEDED: &[&str] = &[
     "AUTHENTICATION_APIKEY_ENABLED",
     "AUTHENTICATION_APIKEY_USERS",
     "AUTHORIZATION_ADMINLIST_USERS",
+    "DISABLE_TELEMETRY",
 ];
 
 /// Mutated alone, because it tells of the others.

@@ -51,7 +51,7 @@ async fn wait_for_two(scene: &Scene<'_>, stream: &Stream) -> Result<(), EngineEr
     let second = scene.consumer(&durable("second")).await?;
     scene.store_many(1).await?;
     for (consumer, kept) in [(first, 1), (second, 0)] {
-        let finished = finish(scene, &consumer, 2).await?;
+        let finished = finish(scene, &consumer, 1).await?;
         let fetching = "fetch what a consumer waits for";
         scene.endpoint.expect(fetching, &1, &finished)?;
         keeps(scene, stream, "keep what somebody waits for, and no more", kept).await?;

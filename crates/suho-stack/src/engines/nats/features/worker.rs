@@ -34,9 +34,13 @@ pub(super) async fn fetch(
     batch.try_collect().await.map_err(scene.failed("fetch a batch"))
 }
 
-/// Fetches the messages that are due now, `most` at most, and acknowledges each; how many there were.
-pub(super) async fn finish(scene: &Scene<'_>, consumer: &PullConsumer, most: usize) -> Result<usize, EngineError> {
-    let messages = fetch(scene, consumer, most).await?;
+/// Waits for `count` messages and acknowledges each; how many came.
+///
+/// What has just been stored is due a moment later, so asking for what is due now could find nothing.
+pub(super) async fn finish(scene: &Scene<'_>, consumer: &PullConsumer, count: usize) -> Result<usize, EngineError> {
+    let batch = consumer.batch().max_messages(count).expires(PATIENCE).messages().await;
+    let batch = batch.map_err(scene.failed("wait for messages"))?;
+    let messages: Vec<Message> = batch.try_collect().await.map_err(scene.failed("wait for messages"))?;
     for message in &messages {
         message
             .double_ack()

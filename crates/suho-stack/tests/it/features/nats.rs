@@ -120,13 +120,11 @@ async fn all_checks_hold_at_once_and_leave_nothing_behind() {
 
     let report = inquiry.run(|row| println!("{row:?}")).await;
 
-    let failed: Vec<_> = report
-        .rows
-        .iter()
-        .filter(|row| !matches!(row.verdict, Verdict::Passed { .. }))
-        .collect();
-    assert!(failed.is_empty(), "{failed:#?}");
-    assert_eq!(report.rows.len(), CASES.len());
+    let rows: Vec<_> = report.rows.iter().filter(|row| row.service == SERVICE).collect();
+    for row in &rows {
+        assert!(matches!(row.verdict, Verdict::Passed { .. }), "{row:#?}");
+    }
+    assert_eq!(rows.len(), CASES.len());
     let endpoint = restarter.endpoint(SERVICE).await.unwrap();
     assert_eq!(streams_of(&endpoint).await, before);
     stack.stop().await.unwrap();

@@ -11,7 +11,7 @@ use super::scene::{Scene, Session};
 const FROM: &str = "frankfurt";
 const TO: &str = "tokyo";
 /// Lines between trading venues, with what a message over them costs. The way of the fewest steps is the dearest.
-const LINES: [(&str, &str, u64); 6] = [
+pub(super) const LINES: [(&str, &str, u64); 6] = [
     ("frankfurt", "tokyo", 100),
     ("frankfurt", "london", 7),
     ("london", "newyork", 30),

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::super::graphs::LINES;
 use super::{Script, fails, holds};
 
 /// The graph of the checks, drawn as they have to draw it.
@@ -14,14 +15,7 @@ fn graph() -> Script {
     for venue in ["frankfurt", "london", "newyork", "singapore", "tokyo"] {
         script = script.insert("venues", json!({"_key": venue}));
     }
-    for (from, to, cost) in [
-        ("frankfurt", "tokyo", 100),
-        ("frankfurt", "london", 7),
-        ("london", "newyork", 30),
-        ("newyork", "tokyo", 40),
-        ("london", "singapore", 50),
-        ("singapore", "tokyo", 35),
-    ] {
+    for (from, to, cost) in LINES {
         let (from, to) = (format!("venues/{from}"), format!("venues/{to}"));
         script = script.insert("connections", json!({"_from": from, "_to": to, "cost": cost}));
     }

@@ -32,15 +32,20 @@ _LARGEST_FORM = 16 << 20
 # How long requests may go on after a signal to stop; aiohttp waits as long again after it has cancelled them.
 _GRACE_SECONDS = 1.5
 
-# As the server names them; the library has no asynchronous metrics.
-_METRICS = """
-SELECT 'ClickHouseMetrics_' || metric AS name, toFloat64(value) AS value, description AS help, 'gauge' AS type
-FROM system.metrics
-UNION ALL
-SELECT 'ClickHouseProfileEvents_' || event, toFloat64(value), description, 'counter'
-FROM system.events
-FORMAT Prometheus
-"""
+# As the server names them, each under the switch that it has in the configuration; the library has no asynchronous metrics.
+_METRICS = {
+    "metrics": """
+        SELECT 'ClickHouseMetrics_' || metric AS name, toFloat64(value) AS value, description AS help, 'gauge' AS type
+        FROM system.metrics""",
+    "events": """
+        SELECT 'ClickHouseProfileEvents_' || event AS name, toFloat64(value) AS value, description AS help, 'counter' AS type
+        FROM system.events""",
+    "errors": """
+        SELECT
+            'ClickHouseErrorMetric_' || if(grouping(errors.name) = 0, errors.name, 'ALL') AS name,
+            toFloat64(sum(errors.value)) AS value, 'Times that this error occurred.' AS help, 'counter' AS type
+        FROM system.errors AS errors GROUP BY GROUPING SETS ((errors.name), ())""",
+}
 
 
 class _Body:
@@ -173,7 +178,9 @@ class Server:
         return responder.response
 
     async def _scrape(self, _request: web.Request) -> web.Response:
-        text = await asyncio.to_thread(self._engine.metrics, _METRICS)
+        wanted = [query for switch, query in _METRICS.items() if self._text(f"prometheus/{switch}", "1") in ("1", "true")]
+        query = " UNION ALL ".join(wanted) + " FORMAT Prometheus"
+        text = await asyncio.to_thread(self._engine.metrics, query) if wanted else b""
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=UTF-8"})
 
     async def _expire_sessions(self) -> None:

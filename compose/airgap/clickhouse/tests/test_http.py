@@ -245,6 +245,16 @@ class SessionsOverHttp(Http):
         self.assertEqual(ask("SELECT 1", session_check="1", **session).headers["X-ClickHouse-Exception-Code"], "372")
 
 
+class Metrics(Http):
+    def test_every_family_that_is_switched_on_has_its_lines(self):
+        connection = http.client.HTTPConnection(URL.hostname, 9363, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        for family in ("ClickHouseMetrics_Query", "ClickHouseProfileEvents_Query", "ClickHouseErrorMetric_ALL"):
+            self.assertTrue(any(line.startswith(f"{family} ") for line in lines), family)
+
+
 class Together(Http):
     def test_sixteen_clients_do_not_wait_for_each_other(self):
         threads = [threading.Thread(target=ask, args=("SELECT sleep(1)",)) for _ in range(16)]

@@ -3,19 +3,21 @@
 //! # Layout
 //! - `candles`: candles of ticks that the server takes out of a topic of Kafka.
 //! - [`client`]: the official client as the service user, and the code of an exception.
+//! - [`features`]: tables, accounts and neighbours that the platform relies on, each in a database of its own.
 //! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
 //! - [`settings`]: both files and the environment against what the server says and does.
 
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
 mod client;
+pub mod features;
 mod round_trip;
 mod settings;
 
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::proving::{Finding, Subject};
+use super::proving::{Feature, Finding, Subject};
 use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
 use crate::deployment::Setting;
 
@@ -43,6 +45,10 @@ impl Engine for Clickhouse {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -89,6 +89,12 @@ pub fn lots(settings: &[Setting], lots: usize, mutate: Mutate<'_>) -> Vec<Vec<Mu
     dealt
 }
 
+/// What a setting is called where it stands: the end of its path, without an index.
+pub fn name_of(setting: &Setting) -> &str {
+    let name = setting.key.rsplit('.').next().unwrap();
+    name.split_once('[').map_or(name, |(name, _)| name)
+}
+
 /// Nothing instead of the line, whatever the setting.
 #[expect(clippy::unnecessary_wraps, reason = "all mutations have one signature")]
 pub fn left_out(_setting: &Setting, _line: &str) -> Option<String> {
@@ -194,7 +200,7 @@ pub async fn try_lot(score: &mut Score, service: &str, mutation: Mutation, lot: 
         Ok(stack) => stack,
         Err(log) => {
             for mutant in lot {
-                let key = mutant.setting.key.rsplit('.').next().unwrap();
+                let key = name_of(&mutant.setting);
                 assert!(
                     log.contains(key),
                     "{service} refused to start without a word of {key}:\n{log}"

@@ -11,8 +11,8 @@ use super::{Inquiry, client, not_set, unknown};
 use crate::deployment::Setting;
 
 const ELEMENTS: &str = "
-    SELECT profile_name, setting_name, value, min, max, writability, inherit_profile
-    FROM system.settings_profile_elements WHERE profile_name IS NOT NULL";
+    SELECT profile_name, user_name, setting_name, value, min, max, writability, inherit_profile
+    FROM system.settings_profile_elements";
 const SESSION: &str = "SELECT name, value, changed, min, max, readonly FROM system.settings";
 
 /// What the profiles say, and what the sessions under them say.
@@ -38,7 +38,7 @@ impl View {
                 continue;
             };
             if !sessions.contains_key(profile) && elements.iter().any(|element| element["profile_name"] == profile) {
-                sessions.insert(profile.to_owned(), Session::ask(inquiry, profile).await?);
+                sessions.insert(profile.to_owned(), Session::ask(inquiry, profile, &elements).await?);
             }
         }
         Ok(Self { elements, sessions })
@@ -139,10 +139,8 @@ fn of_profile(key: &str) -> Option<(&str, &str)> {
 
 impl Session {
     /// A session of the user whose profile it is, or else of the service user who puts it on.
-    async fn ask(inquiry: Inquiry<'_>, profile: &str) -> Result<Self, EngineError> {
-        let wearer = inquiry
-            .passwords()
-            .find(|(user, _)| inquiry.value_of(&format!("users.{user}.profile")) == Some(profile));
+    async fn ask(inquiry: Inquiry<'_>, profile: &str, elements: &[Value]) -> Result<Self, EngineError> {
+        let wearer = inquiry.passwords().find(|(user, _)| wears(elements, user, profile));
         let own = match wearer.map(|(user, variable)| (user, inquiry.variable(variable))) {
             Some((user, Some(password))) if user != client::USER => {
                 let client = client::connect_as(inquiry.endpoint, user, password)?;
@@ -171,6 +169,12 @@ impl Session {
             settings: by_name.collect(),
         })
     }
+}
+
+fn wears(elements: &[Value], user: &str, profile: &str) -> bool {
+    elements
+        .iter()
+        .any(|element| element["user_name"] == user && element["inherit_profile"] == profile)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::values::{is_equal, is_true, text};
 use super::{Inquiry, StandIn, client, not_offered, not_set, unknown};
 use crate::deployment::Setting;
 
-const SERVER_SETTINGS: &str = "SELECT name, value, default, changed FROM system.server_settings";
+const SERVER_SETTINGS: &str = "SELECT name, value, changed FROM system.server_settings";
 const NAMES: &str = "SELECT displayName() AS display_name, serverTimezone() AS timezone";
 const DISKS: &str = "SELECT name, type, path FROM system.disks";
 const DIRECTORIES: &str = "SELECT type, params FROM system.user_directories";
@@ -40,7 +40,6 @@ pub(super) struct View {
 #[derive(Debug, Clone)]
 struct ServerSetting {
     value: String,
-    default: String,
     is_set: bool,
 }
 
@@ -155,7 +154,6 @@ fn server_settings(rows: &[Value]) -> BTreeMap<String, ServerSetting> {
         .filter_map(|row| {
             let setting = ServerSetting {
                 value: text(&row["value"])?,
-                default: text(&row["default"])?,
                 is_set: is_true(&row["changed"]),
             };
             Some((text(&row["name"])?, setting))

@@ -18,7 +18,10 @@ pub(super) enum Credentials<'a> {
     #[cfg(feature = "weaviate")]
     Bearer(&'a str),
     /// `Authorization: Basic …`.
-    #[cfg(any(feature = "arangodb", feature = "dragonflydb"))]
+    #[cfg_attr(
+        not(any(feature = "arangodb", feature = "dragonflydb")),
+        expect(dead_code, reason = "ZooKeeper asks for no credentials")
+    )]
     Basic(&'a str, &'a str),
 }
 
@@ -79,7 +82,6 @@ impl<'a> Caller<'a> {
         match &self.credentials {
             #[cfg(feature = "weaviate")]
             Some(Credentials::Bearer(key)) => request.bearer_auth(key),
-            #[cfg(any(feature = "arangodb", feature = "dragonflydb"))]
             Some(Credentials::Basic(user, password)) => request.basic_auth(user, Some(password)),
             None => request,
         }

@@ -49,7 +49,12 @@ mod asking;
 mod error;
 #[cfg(any(feature = "nats", feature = "weaviate"))]
 mod go;
-#[cfg(any(feature = "arangodb", feature = "dragonflydb", feature = "weaviate"))]
+#[cfg(any(
+    feature = "arangodb",
+    feature = "dragonflydb",
+    feature = "kafka",
+    feature = "weaviate",
+))]
 mod http;
 #[cfg(any(
     feature = "arangodb",

@@ -1,4 +1,4 @@
-//! A session, and the one word that tells the version.
+//! A session, and the words of four letters that the server answers.
 
 use std::io;
 use std::time::Duration;
@@ -31,13 +31,21 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<Client, EngineError> 
 /// The version, of a server that has a mode and therefore serves.
 pub(super) async fn version(endpoint: &Endpoint) -> Result<String, EngineError> {
     const ACTION: &str = "ask srvr";
-    let answer = srvr(&address(endpoint)?).await.map_err(endpoint.failed(ACTION))?;
+    let answer = word(endpoint, "srvr").await?;
     version_in(&answer).ok_or_else(|| endpoint.failed(ACTION)(format!("it answered {:?}", answer.trim())))
 }
 
-async fn srvr(address: &str) -> io::Result<String> {
+/// What the server answers to `word`, one of those of four letters.
+pub(super) async fn word(endpoint: &Endpoint, word: &str) -> Result<String, EngineError> {
+    let address = address(endpoint)?;
+    answer_to(&address, word)
+        .await
+        .map_err(endpoint.failed(format!("ask {word}")))
+}
+
+async fn answer_to(address: &str, word: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(b"srvr").await?;
+    stream.write_all(word.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)

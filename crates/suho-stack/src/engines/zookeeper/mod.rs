@@ -1,16 +1,19 @@
 //! `ZooKeeper`, where Kafka keeps its metadata.
 //!
 //! # Layout
-//! - [`client`]: a session, and the answer to the word `srvr`.
+//! - [`client`]: a session, and the answers to words of four letters.
+//! - [`settings`]: what is configured, held against what the server says of itself.
 
 mod client;
+mod settings;
 
 use async_trait::async_trait;
 use zookeeper_client::{Acls, CreateMode};
 
 use super::asking::{and_remove, until_answered};
 use super::scratch::Scratch;
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use crate::deployment::Setting;
 
 /// `ZooKeeper`.
 #[derive(Debug)]
@@ -34,6 +37,10 @@ impl Engine for Zookeeper {
         Ok(Refusals::NotOffered(
             "it has no password; only Kafka speaks to it, over the stack's network",
         ))
+    }
+
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
+        settings::prove(subject.endpoint, settings).await
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use rdkafka::{
     admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
     config::ClientConfig,

@@ -51,7 +51,7 @@ pub trait Restart: Send + Sync {
 /// A feature that the platform relies on, and the check that proves it.
 #[derive(Clone, Copy)]
 pub struct Feature {
-    /// As a command line and a test name it: `deduplication`.
+    /// Words of small letters with hyphens, as commands and tests name it: `max-deliver`.
     pub name: &'static str,
     /// What is proved, as a sentence: `a message published twice under one id is stored once`.
     pub claim: &'static str,

@@ -18,10 +18,10 @@ const WITH_NEIGHBOURS: &[&str] = &[SERVICE, "suho-kafka", "suho-postgresql"];
 #[case::the_rows_of_a_day_are_a_partition_and_are_read_alone("partitions")]
 #[case::rows_past_their_ttl_are_gone_after_a_merge("expiry")]
 #[case::a_view_folds_ticks_into_the_candles_that_we_compute("candles")]
-#[case::final_reads_the_highest_version_of_a_row("last_version")]
-#[case::a_reader_writes_nothing("read_only")]
+#[case::final_reads_the_highest_version_of_a_row("last-version")]
+#[case::a_reader_writes_nothing("read-only")]
 #[case::a_reader_sets_nothing_beyond_his_constraints("constraints")]
-#[case::a_query_ends_at_its_memory_limit("memory_limit")]
+#[case::a_query_ends_at_its_memory_limit("memory-limit")]
 #[tokio::test]
 async fn the_feature_works(#[case] name: &str) {
     let evidence = check(ALONE, name)
@@ -31,8 +31,8 @@ async fn the_feature_works(#[case] name: &str) {
 }
 
 #[rstest]
-#[case::messages_of_kafka_are_rows_each_once("kafka_engine")]
-#[case::timescaledb_is_read_row_by_row("postgresql_function")]
+#[case::messages_of_kafka_are_rows_each_once("kafka-engine")]
+#[case::timescaledb_is_read_row_by_row("postgresql-function")]
 #[tokio::test]
 async fn the_feature_works_with_a_neighbour(#[case] name: &str) {
     let evidence = check(WITH_NEIGHBOURS, name)
@@ -42,8 +42,8 @@ async fn the_feature_works_with_a_neighbour(#[case] name: &str) {
 }
 
 #[rstest]
-#[case::without_kafka("kafka_engine")]
-#[case::without_timescaledb("postgresql_function")]
+#[case::without_kafka("kafka-engine")]
+#[case::without_timescaledb("postgresql-function")]
 #[tokio::test]
 async fn a_neighbour_that_does_not_run_cannot_be_asked(#[case] name: &str) {
     let evidence = check(ALONE, name).await.unwrap();
@@ -71,13 +71,13 @@ fn every_check_of_clickhouse_is_a_case() {
             "partitions",
             "expiry",
             "candles",
-            "last_version",
-            "read_only",
+            "last-version",
+            "read-only",
             "constraints",
-            "memory_limit",
+            "memory-limit",
             "quota",
-            "kafka_engine",
-            "postgresql_function",
+            "kafka-engine",
+            "postgresql-function",
         ],
     );
 }

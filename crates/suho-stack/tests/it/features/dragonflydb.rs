@@ -19,19 +19,19 @@ const SERVICE: &str = "suho-dragonflydb";
 #[case::a_thousand_commands_sent_at_once_are_answered_in_their_order("pipelines")]
 #[case::a_transaction_does_nothing_where_another_client_was_faster("transactions")]
 #[case::only_the_owner_releases_a_lock_by_a_script("scripts")]
-#[case::a_script_is_refused_a_key_that_it_has_not_declared("undeclared_keys")]
-#[case::the_consumers_of_a_group_share_a_stream("stream_groups")]
-#[case::what_a_silent_consumer_has_left_is_claimed_by_another("stream_claims")]
-#[case::a_subscriber_hears_every_message_of_its_channels("publish_subscribe")]
+#[case::a_script_is_refused_a_key_that_it_has_not_declared("undeclared-keys")]
+#[case::the_consumers_of_a_group_share_a_stream("stream-groups")]
+#[case::what_a_silent_consumer_has_left_is_claimed_by_another("stream-claims")]
+#[case::a_subscriber_hears_every_message_of_its_channels("publish-subscribe")]
 #[case::a_key_goes_at_its_end("expiry")]
-#[case::the_end_of_a_key_is_announced("expiry_events")]
-#[case::memory_has_a_limit_and_no_key_vanishes_below_it("memory_limit")]
+#[case::the_end_of_a_key_is_announced("expiry-events")]
+#[case::memory_has_a_limit_and_no_key_vanishes_below_it("memory-limit")]
 #[tokio::test]
 async fn a_feature_works(#[case] name: &str) {
     let evidence = check(&[SERVICE], name).await.unwrap();
 
     println!("{name}: {evidence:?}");
-    let is_dragonflys_own = name == "undeclared_keys";
+    let is_dragonflys_own = name == "undeclared-keys";
     assert_eq!(
         matches!(evidence, Evidence::NotOffered(_)),
         is_dragonflys_own,
@@ -45,13 +45,13 @@ fn each_check_is_tested() {
         "pipelines",
         "transactions",
         "scripts",
-        "undeclared_keys",
-        "stream_groups",
-        "stream_claims",
-        "publish_subscribe",
+        "undeclared-keys",
+        "stream-groups",
+        "stream-claims",
+        "publish-subscribe",
         "expiry",
-        "expiry_events",
-        "memory_limit",
+        "expiry-events",
+        "memory-limit",
         "snapshots",
     ];
     every_check_is_a_case(SERVICE, &cases);

@@ -27,50 +27,50 @@ const INIT_ROLES: &str = "init-scripts/01-create-extensions.sql";
 
 /// What the Apache edition has.
 const PROVED: &[&str] = &[
-    "hypertable_chunks",
-    "chunk_exclusion",
-    "drop_chunks",
-    "time_bucket",
-    "first_and_last",
+    "hypertable-chunks",
+    "chunk-exclusion",
+    "drop-chunks",
+    "time-bucket",
+    "first-and-last",
     "constraints",
     "replay",
-    "platform_candles",
+    "platform-candles",
     "rights",
-    "init_done",
-    "role_settings",
-    "statement_timeout",
-    "lock_timeout",
-    "idle_transaction",
+    "init-done",
+    "role-settings",
+    "statement-timeout",
+    "lock-timeout",
+    "idle-transaction",
 ];
 
 /// What it lacks, and the word of the server that says so.
 const LACKING: &[(&str, &str)] = &[
     ("gapfill", "\"apache\" license"),
     ("columnstore", "\"apache\" license"),
-    ("materialized_aggregate", "\"apache\" license"),
-    ("real_time_aggregate", "\"apache\" license"),
-    ("scheduled_refresh", "\"apache\" license"),
-    ("scheduled_columnstore", "\"apache\" license"),
-    ("scheduled_retention", "\"apache\" license"),
-    ("standing_policies", "timescaledb.license is apache"),
+    ("materialized-aggregate", "\"apache\" license"),
+    ("real-time-aggregate", "\"apache\" license"),
+    ("scheduled-refresh", "\"apache\" license"),
+    ("scheduled-columnstore", "\"apache\" license"),
+    ("scheduled-retention", "\"apache\" license"),
+    ("standing-policies", "timescaledb.license is apache"),
     ("telemetry", "no telemetry in this build"),
 ];
 
 #[rstest]
-#[case::rows_lie_in_chunks_of_the_asked_interval("hypertable_chunks")]
-#[case::a_query_for_one_day_reads_the_chunk_of_that_day_alone("chunk_exclusion")]
-#[case::dropping_by_age_drops_exactly_the_chunks_that_are_older("drop_chunks")]
-#[case::buckets_begin_when_they_should("time_bucket")]
-#[case::candles_open_and_close_by_sequence("first_and_last")]
+#[case::rows_lie_in_chunks_of_the_asked_interval("hypertable-chunks")]
+#[case::a_query_for_one_day_reads_the_chunk_of_that_day_alone("chunk-exclusion")]
+#[case::dropping_by_age_drops_exactly_the_chunks_that_are_older("drop-chunks")]
+#[case::buckets_begin_when_they_should("time-bucket")]
+#[case::candles_open_and_close_by_sequence("first-and-last")]
 #[case::the_tables_refuse_what_contradicts_them("constraints")]
 #[case::a_replayed_feed_adds_no_tick_twice("replay")]
-#[case::the_candles_of_the_platform_are_those_of_its_ticks("platform_candles")]
+#[case::the_candles_of_the_platform_are_those_of_its_ticks("platform-candles")]
 #[case::the_monitoring_role_reads_and_cannot_write("rights")]
-#[case::the_initialisation_has_left_its_one_marker("init_done")]
-#[case::each_session_starts_with_the_limits_of_its_role("role_settings")]
-#[case::a_statement_that_takes_too_long_is_cancelled("statement_timeout")]
-#[case::whoever_waits_too_long_for_a_lock_gives_up("lock_timeout")]
-#[case::a_forgotten_transaction_is_ended("idle_transaction")]
+#[case::the_initialisation_has_left_its_one_marker("init-done")]
+#[case::each_session_starts_with_the_limits_of_its_role("role-settings")]
+#[case::a_statement_that_takes_too_long_is_cancelled("statement-timeout")]
+#[case::whoever_waits_too_long_for_a_lock_gives_up("lock-timeout")]
+#[case::a_forgotten_transaction_is_ended("idle-transaction")]
 #[tokio::test]
 async fn feature(#[case] name: &str) {
     let evidence = check(&[SERVICE], name).await.unwrap();

@@ -13,14 +13,14 @@ use super::{assert_says, check, every_check_is_a_case, shared, subject};
 const SERVICE: &str = "suho-weaviate";
 
 #[rstest]
-#[case::objects_of_a_batch_keep_each_of_their_vectors("named_vectors")]
-#[case::the_nearest_by_cosine_are_those_of_our_own_arithmetic("cosine_distance")]
-#[case::the_nearest_by_squares_are_those_of_our_own_arithmetic("l2_distance")]
+#[case::objects_of_a_batch_keep_each_of_their_vectors("named-vectors")]
+#[case::the_nearest_by_cosine_are_those_of_our_own_arithmetic("cosine-distance")]
+#[case::the_nearest_by_squares_are_those_of_our_own_arithmetic("l2-distance")]
 #[case::a_hybrid_query_is_one_of_keywords_or_vectors_at_its_ends("hybrid")]
 #[case::a_query_returns_what_its_conditions_allow("filters")]
 #[case::groups_are_counted_and_summed("aggregates")]
-#[case::a_tenant_sees_its_own_objects("multi_tenancy")]
-#[case::an_inactive_tenant_is_refused("inactive_tenants")]
+#[case::a_tenant_sees_its_own_objects("multi-tenancy")]
+#[case::an_inactive_tenant_is_refused("inactive-tenants")]
 #[case::a_deleted_class_is_restored_from_its_backup("backups")]
 #[tokio::test]
 async fn a_feature_works(#[case] name: &str) {
@@ -33,14 +33,14 @@ async fn a_feature_works(#[case] name: &str) {
 #[test]
 fn each_check_is_tested() {
     let cases = [
-        "named_vectors",
-        "cosine_distance",
-        "l2_distance",
+        "named-vectors",
+        "cosine-distance",
+        "l2-distance",
         "hybrid",
         "filters",
         "aggregates",
-        "multi_tenancy",
-        "inactive_tenants",
+        "multi-tenancy",
+        "inactive-tenants",
         "backups",
         "persistence",
     ];

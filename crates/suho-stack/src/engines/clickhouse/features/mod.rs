@@ -42,13 +42,13 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(tables::candles(subject, tables::CANDLES)),
     },
     Feature {
-        name: "last_version",
+        name: "last-version",
         claim: "of a row's versions FINAL reads the highest, in whatever order they came",
         restarts: false,
         check: |subject| Box::pin(tables::last_version(subject, tables::BY_VERSION)),
     },
     Feature {
-        name: "read_only",
+        name: "read-only",
         claim: "a reader reads, and writes nothing",
         restarts: false,
         check: |subject| Box::pin(accounts::read_only(subject, accounts::Account::Reader)),
@@ -60,7 +60,7 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(accounts::constraints(subject, accounts::BEYOND)),
     },
     Feature {
-        name: "memory_limit",
+        name: "memory-limit",
         claim: "a query ends at its memory limit, and takes no other along",
         restarts: false,
         check: |subject| Box::pin(accounts::memory_limit(subject, accounts::LITTLE_MEMORY)),
@@ -73,14 +73,14 @@ pub(super) const FEATURES: &[Feature] = &[
     },
     #[cfg(feature = "kafka")]
     Feature {
-        name: "kafka_engine",
+        name: "kafka-engine",
         claim: "what is produced to a topic of the stack's Kafka is in a table, each message once",
         restarts: false,
         check: |subject| Box::pin(kafka::kafka_engine(subject, Address::OfTheStack)),
     },
     #[cfg(feature = "postgresql")]
     Feature {
-        name: "postgresql_function",
+        name: "postgresql-function",
         claim: "the stack's TimescaleDB is read by a table function, row by row",
         restarts: false,
         check: |subject| Box::pin(postgresql::postgresql_function(subject, Address::OfTheStack)),

@@ -32,25 +32,25 @@ use policies::Runner;
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
-        name: "hypertable_chunks",
+        name: "hypertable-chunks",
         claim: "rows lie in chunks of the asked interval, from midnight to midnight",
         restarts: false,
         check: |subject| Box::pin(hypertables::chunks(subject, hypertables::BY_DAY)),
     },
     Feature {
-        name: "chunk_exclusion",
+        name: "chunk-exclusion",
         claim: "a query for one day reads the chunk of that day alone",
         restarts: false,
         check: |subject| Box::pin(hypertables::chunk_exclusion(subject, hypertables::WEDNESDAY)),
     },
     Feature {
-        name: "drop_chunks",
+        name: "drop-chunks",
         claim: "dropping what is older than a moment drops exactly the chunks that end before it",
         restarts: false,
         check: |subject| Box::pin(hypertables::drop_chunks(subject, hypertables::BEFORE_THURSDAY_NOON)),
     },
     Feature {
-        name: "time_bucket",
+        name: "time-bucket",
         claim: "buckets of minutes, and of days where a clock is changed, begin when they should",
         restarts: false,
         check: |subject| {
@@ -62,7 +62,7 @@ pub(super) const FEATURES: &[Feature] = &[
         },
     },
     Feature {
-        name: "first_and_last",
+        name: "first-and-last",
         claim: "candles of ticks written in another order open and close by sequence",
         restarts: false,
         check: |subject| Box::pin(functions::first_and_last(subject, functions::CANDLE)),
@@ -80,25 +80,25 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(columnstore::columnstore(subject, columnstore::BY_INSTRUMENT)),
     },
     Feature {
-        name: "materialized_aggregate",
+        name: "materialized-aggregate",
         claim: "a materialised aggregate shows newer rows after a refresh, and not before",
         restarts: false,
         check: |subject| Box::pin(aggregates::materialized_only(subject, aggregates::MATERIALIZED_ONLY)),
     },
     Feature {
-        name: "real_time_aggregate",
+        name: "real-time-aggregate",
         claim: "a real-time aggregate shows rows newer than the last refresh at once",
         restarts: false,
         check: |subject| Box::pin(aggregates::real_time(subject, aggregates::REAL_TIME)),
     },
     Feature {
-        name: "scheduled_refresh",
+        name: "scheduled-refresh",
         claim: "the scheduler refreshes the window of a policy, and no more",
         restarts: false,
         check: |subject| Box::pin(policies::refresh(subject, policies::PAST_HOURS, Runner::Scheduler)),
     },
     Feature {
-        name: "scheduled_columnstore",
+        name: "scheduled-columnstore",
         claim: "the scheduler turns old chunks into columns, and no young ones",
         restarts: false,
         check: |subject| {
@@ -110,7 +110,7 @@ pub(super) const FEATURES: &[Feature] = &[
         },
     },
     Feature {
-        name: "scheduled_retention",
+        name: "scheduled-retention",
         claim: "the scheduler drops exactly the chunks that are too old",
         restarts: false,
         check: |subject| {
@@ -122,7 +122,7 @@ pub(super) const FEATURES: &[Feature] = &[
         },
     },
     Feature {
-        name: "standing_policies",
+        name: "standing-policies",
         claim: "candles are real-time aggregates, and the policies of the init scripts stand",
         restarts: false,
         check: |subject| Box::pin(platform::standing_policies(subject)),
@@ -140,7 +140,7 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(platform::replay(subject)),
     },
     Feature {
-        name: "platform_candles",
+        name: "platform-candles",
         claim: "the platform's candles of a minute and an hour are those of its ticks",
         restarts: false,
         check: |subject| Box::pin(platform::platform_candles(subject)),
@@ -152,7 +152,7 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(rights::rights(subject)),
     },
     Feature {
-        name: "init_done",
+        name: "init-done",
         claim: "the initialisation has left its one marker",
         restarts: false,
         check: |subject| Box::pin(platform::init_done(subject)),
@@ -164,25 +164,25 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(platform::telemetry(subject)),
     },
     Feature {
-        name: "role_settings",
+        name: "role-settings",
         claim: "each session starts with the limits of its role",
         restarts: false,
         check: |subject| Box::pin(sessions::role_settings(subject)),
     },
     Feature {
-        name: "statement_timeout",
+        name: "statement-timeout",
         claim: "a statement that takes too long is cancelled",
         restarts: false,
         check: |subject| Box::pin(sessions::statement_timeout(subject, sessions::SOON)),
     },
     Feature {
-        name: "lock_timeout",
+        name: "lock-timeout",
         claim: "whoever waits too long for a lock gives up",
         restarts: false,
         check: |subject| Box::pin(sessions::lock_timeout(subject, sessions::SOON)),
     },
     Feature {
-        name: "idle_transaction",
+        name: "idle-transaction",
         claim: "a forgotten transaction is ended",
         restarts: false,
         check: |subject| Box::pin(sessions::idle_transaction(subject, sessions::SOON)),

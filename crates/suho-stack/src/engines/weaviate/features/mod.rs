@@ -18,19 +18,19 @@ use super::super::proving::Feature;
 
 pub(super) const FEATURES: &[Feature] = &[
     Feature {
-        name: "named_vectors",
+        name: "named-vectors",
         claim: "objects inserted as a batch keep each of their vectors under its name",
         restarts: false,
         check: |subject| Box::pin(vectors::named(subject, &["trend", "shape"])),
     },
     Feature {
-        name: "cosine_distance",
+        name: "cosine-distance",
         claim: "the nearest by cosine are those that our own arithmetic finds, at the same distances",
         restarts: false,
         check: |subject| Box::pin(vectors::distances(subject, vectors::Arithmetic::Cosine, "cosine")),
     },
     Feature {
-        name: "l2_distance",
+        name: "l2-distance",
         claim: "the nearest by squares are those that our own arithmetic finds, at the same distances",
         restarts: false,
         check: |subject| Box::pin(vectors::distances(subject, vectors::Arithmetic::Squares, "l2-squared")),
@@ -54,13 +54,13 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(queries::aggregates(subject, "symbol")),
     },
     Feature {
-        name: "multi_tenancy",
+        name: "multi-tenancy",
         claim: "a tenant sees its own objects and nobody else's",
         restarts: false,
         check: |subject| Box::pin(tenants::apart(subject, tenants::Tenancy::Strict)),
     },
     Feature {
-        name: "inactive_tenants",
+        name: "inactive-tenants",
         claim: "an inactive tenant is refused, and has its objects back when it is active",
         restarts: false,
         check: |subject| Box::pin(tenants::inactive(subject, tenants::Tenancy::Strict)),

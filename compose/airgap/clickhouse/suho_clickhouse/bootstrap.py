@@ -90,12 +90,12 @@ def _prepare_users(source: Path, target: Path) -> list[dict]:
     return accounts
 
 
-def _data_path(config: Path) -> Path:
+def _value(config: Path, path: str, default: str) -> str:
     try:
-        return Path(ElementTree.parse(config).findtext("path", "/var/lib/clickhouse/").strip())
+        return ElementTree.parse(config).findtext(path, default).strip()
     except ElementTree.ParseError as error:
         _report(SOURCE / config.name, error)
-        return Path("/var/lib/clickhouse/")
+        return default
 
 
 def main(command: list[str]) -> None:
@@ -111,7 +111,7 @@ def main(command: list[str]) -> None:
     ACCOUNTS.write_text(json.dumps(_prepare_users(SOURCE / "users.xml", TARGET / "users.xml")))
 
     owner = pwd.getpwnam("clickhouse")
-    data = _data_path(CONFIG)
+    data = Path(_value(CONFIG, "path", "/var/lib/clickhouse/"))
     data.mkdir(parents=True, exist_ok=True)
     if data.stat().st_uid != owner.pw_uid:
         shutil.chown(data, owner.pw_uid, owner.pw_gid)
@@ -123,6 +123,8 @@ def main(command: list[str]) -> None:
     os.setuid(owner.pw_uid)
     # The engine picks up a config.xml of the working directory; this one is empty.
     os.chdir("/")
+    # The library reads the time zone of its process, and not that of its configuration.
+    os.environ["TZ"] = _value(CONFIG, "timezone", os.environ.get("TZ", "UTC"))
     kept = ("PATH", "PYTHONPATH", "TZ", "LANG", "HOSTNAME", "CLICKHOUSE_USER")
     os.execvpe(command[0], command, {name: os.environ[name] for name in kept if name in os.environ})
 

@@ -30,8 +30,8 @@ fn launched_at(service: &'static str) -> (Arc<Mutex<Option<Instant>>>, impl Fn(P
 #[case::clickhouse(
     "suho-clickhouse",
     "clickhouse-config.xml",
-    "<clickhouse><path>",
-    "SAXParseException"
+    "<clickhouse><mark_cache_size>plenty</mark_cache_size></clickhouse>",
+    "plenty"
 )]
 #[case::dragonflydb("suho-dragonflydb", "dragonfly.flags", "--maxmemry=1gb\n", "maxmemry")]
 #[case::nats("suho-nats-server", "nats-server.conf", "max_paylod: 1MB\n", "max_paylod")]

@@ -200,9 +200,9 @@ mod tests {
                 Self::Leaf(value) => into.push_str(value),
                 Self::Section(children) => {
                     for (name, child) in children {
-                        into.push_str(&format!("\n<{name}>"));
+                        into.extend(["\n<", name, ">"]);
                         child.write(into);
-                        into.push_str(&format!("</{name}>"));
+                        into.extend(["</", name, ">"]);
                     }
                 }
             }

@@ -44,7 +44,7 @@ impl Engine for Clickhouse {
     }
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
-        settings::prove(subject.endpoint, settings).await
+        Box::pin(settings::prove(subject.endpoint, settings)).await
     }
 
     fn features(&self) -> &'static [Feature] {

@@ -92,7 +92,7 @@ async fn within<T>(
 }
 
 /// Asks until there is an answer, for no longer than `patience`; none where there never was one.
-#[cfg(any(feature = "arangodb", feature = "nats"))]
+#[cfg(any(feature = "arangodb", feature = "kafka", feature = "nats"))]
 pub(super) async fn eventually<T, A>(patience: Duration, mut ask: impl FnMut() -> A) -> Result<Option<T>, EngineError>
 where
     A: Future<Output = Result<Option<T>, EngineError>>,

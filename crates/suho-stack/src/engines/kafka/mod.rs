@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
+//! - [`features`]: what the platform relies on, each with its check.
 //! - `publication`: ticks in a topic, for those who read it from there.
 //! - [`readiness`]: the metadata, the controller and the coordinator of groups.
 //! - [`round_trip`]: a topic with one record.
@@ -11,6 +12,7 @@
 //! - [`wire`]: a handful of questions in Kafka's own protocol.
 
 mod client;
+pub mod features;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod publication;
 mod readiness;
@@ -20,12 +22,15 @@ mod strangers;
 mod topics;
 mod wire;
 
+use std::io;
+
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
 use crate::deployment::{Declarations, Setting};
+use wire::Wire;
 
 /// Kafka.
 #[derive(Debug)]
@@ -58,6 +63,10 @@ impl Engine for Kafka {
         settings::prove(subject.endpoint, settings).await
     }
 
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
+    }
+
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![
             ("KAFKA_BOOTSTRAP_SERVERS", client::address(endpoint)?),
@@ -67,6 +76,21 @@ impl Engine for Kafka {
             ("KAFKA_SASL_PASSWORD", client::password(endpoint)?.to_owned()),
         ])
     }
+}
+
+/// A connection on which Kafka's protocol is spoken as the service user.
+async fn log_in(endpoint: &Endpoint) -> Result<Wire, EngineError> {
+    log_in_at(endpoint, &client::address(endpoint)?).await
+}
+
+async fn log_in_at(endpoint: &Endpoint, address: &str) -> Result<Wire, EngineError> {
+    let password = client::password(endpoint)?;
+    let logging_in = async {
+        let mut wire = Wire::connect(address).await?;
+        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
+        Ok::<_, io::Error>(wire)
+    };
+    logging_in.await.map_err(endpoint.failed("log in"))
 }
 
 #[cfg(test)]

@@ -44,7 +44,21 @@ fn declared(topic: &TopicDeclaration) -> NewTopic<'_> {
 
 /// A topic of one partition. Returns when it is there.
 pub(super) async fn create(admin: &Blocking<AdminClient<Words>>, name: &str) -> KafkaResult<()> {
-    let topic = NewTopic::new(name, 1, REPLICATION);
+    create_with(admin, name, 1, &[]).await
+}
+
+/// A topic with a configuration of its own. Returns when it is there.
+pub(super) async fn create_with(
+    admin: &Blocking<AdminClient<Words>>,
+    name: &str,
+    partitions: i32,
+    config: &[(&str, &str)],
+) -> KafkaResult<()> {
+    let topic = config
+        .iter()
+        .fold(NewTopic::new(name, partitions, REPLICATION), |topic, (key, value)| {
+            topic.set(key, value)
+        });
     of_topics(admin.client()?.create_topics([&topic], &operation()).await?)
 }
 

@@ -59,6 +59,14 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     Ok(version)
 }
 
+/// What stands in `node`, for Kafka's room: its broker writes there who it is.
+pub(super) async fn read(endpoint: &Endpoint, node: &str) -> Result<Vec<u8>, EngineError> {
+    let session = client::connect(endpoint).await?;
+    let read = session.get_data(node).await;
+    read.map(|(value, _)| value)
+        .map_err(endpoint.failed(format!("read {node}")))
+}
+
 async fn write_and_read(endpoint: &Endpoint) -> Result<String, EngineError> {
     let session = client::connect(endpoint).await?;
     let Scratch { name, value } = Scratch::new();

@@ -23,7 +23,7 @@ const OTHER_VALUES: &[(&str, &str)] = &[
     ),
     ("metricsProvider.httpPort", "7001"),
     ("metricsProvider.exportJvmInfo", "false"),
-    ("JVMFLAGS", "-Xms128m -Xmx255m -XX:+ExitOnOutOfMemoryError"),
+    ("JVMFLAGS", "-Xms128m -Xmx240m -XX:+ExitOnOutOfMemoryError"),
 ];
 
 /// Without these nobody can ask: no port for clients, no directory, no answer to the words by which readiness is asked.

@@ -19,8 +19,8 @@ use std::io;
 
 use super::super::proving::{Finding, SettingVerdict};
 use super::super::{Endpoint, EngineError};
-use super::client;
-use super::wire::{Broker, Cluster, Config, Described, Wire};
+use super::wire::{Broker, Cluster, Config, Described};
+use super::{client, log_in_at};
 use crate::deployment::{Setting, SettingKind};
 use logins::Logins;
 use process::Process;
@@ -39,7 +39,8 @@ struct View<'a> {
 /// One finding for each setting.
 pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
     let environment = Environment::of(settings);
-    let mut wire = log_in(endpoint).await?;
+    // At the listener for the host, wherever we are: it is the one whose clients are told what the variables say.
+    let mut wire = log_in_at(endpoint, &endpoint.address(client::PUBLISHED_PORT)?).await?;
     let asking = async {
         let cluster = wire.cluster().await?;
         let broker = cluster
@@ -71,18 +72,6 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
         environment,
     };
     Ok(settings.iter().map(|setting| view.find(setting)).collect())
-}
-
-/// At the listener for the host, wherever we are: it is the one whose clients are told what the variables say.
-async fn log_in(endpoint: &Endpoint) -> Result<Wire, EngineError> {
-    let address = endpoint.address(client::PUBLISHED_PORT)?;
-    let password = client::password(endpoint)?;
-    let logging_in = async {
-        let mut wire = Wire::connect(&address).await?;
-        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
-        Ok::<_, io::Error>(wire)
-    };
-    logging_in.await.map_err(endpoint.failed("log in"))
 }
 
 impl View<'_> {

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use super::access::Access;
+use super::records::Identity;
+
 /// What is left to read of an answer.
 pub(super) struct Answer<'a> {
     rest: &'a [u8],
@@ -138,6 +141,51 @@ impl<'a> Answer<'a> {
         self.outcome()
     }
 
+    /// Of `InitProducerId`, version 1.
+    pub(super) fn identity(mut self) -> io::Result<Identity> {
+        let _throttled = self.int()?;
+        match self.short()? {
+            0 => Ok(Identity {
+                number: self.long()?,
+                epoch: self.short()?,
+            }),
+            code => Err(io::Error::other(format!("error {code}"))),
+        }
+    }
+
+    /// Of `Produce`, version 3, to one partition.
+    pub(super) fn offset(mut self) -> io::Result<Result<i64, i16>> {
+        let _topics = self.int()?;
+        let _topic = self.text()?;
+        let _partitions = self.int()?;
+        let _partition = self.int()?;
+        let code = self.short()?;
+        let offset = self.long()?;
+        Ok(if code == 0 { Ok(offset) } else { Err(code) })
+    }
+
+    /// Of `DescribeAcls`, version 1.
+    pub(super) fn accesses(mut self) -> io::Result<Vec<Access>> {
+        let _throttled = self.int()?;
+        if let Some(refusal) = self.outcome()? {
+            return Err(io::Error::other(refusal));
+        }
+        let mut accesses = Vec::new();
+        for _ in 0..self.int()? {
+            let _kind_of_resource = self.byte()?;
+            let topic = self.text()?.unwrap_or_default();
+            let _pattern = self.byte()?;
+            for _ in 0..self.int()? {
+                let principal = self.text()?.unwrap_or_default();
+                let _host = self.text()?;
+                let _operation_and_permission = self.bytes(2)?;
+                let topic = topic.clone();
+                accesses.push(Access { topic, principal });
+            }
+        }
+        Ok(accesses)
+    }
+
     /// An error code and its message; nothing for a success.
     fn outcome(&mut self) -> io::Result<Option<String>> {
         let code = self.short()?;
@@ -163,6 +211,11 @@ impl<'a> Answer<'a> {
     fn int(&mut self) -> io::Result<i32> {
         let bytes = self.bytes(4)?.try_into().map_err(io::Error::other)?;
         Ok(i32::from_be_bytes(bytes))
+    }
+
+    fn long(&mut self) -> io::Result<i64> {
+        let bytes = self.bytes(8)?.try_into().map_err(io::Error::other)?;
+        Ok(i64::from_be_bytes(bytes))
     }
 
     /// A length of -1 is no text at all.

@@ -2,17 +2,23 @@
 //!
 //! # Layout
 //! - here: the connection, and the questions.
+//! - [`access`]: who may do what, as the broker keeps it.
 //! - [`answer`]: reading an answer, and what it holds.
+//! - [`records`]: a batch of records, sent as it is and as often as one likes.
 
+mod access;
 mod answer;
+mod records;
 
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+pub(super) use access::Access;
 use answer::Answer;
 pub(super) use answer::{Broker, Cluster, Config, Kind, Source};
+pub(super) use records::{Batch, Identity};
 
 /// No answer to these questions comes near it; a peer that announces more does not speak Kafka.
 const LONGEST_ANSWER: u32 = 1 << 20;
@@ -100,6 +106,55 @@ impl Wire {
         body.push(VALIDATE_ONLY);
         let answer = self.ask(44, 0, &body).await?;
         Answer::to(&answer).refusal()
+    }
+
+    /// `InitProducerId`: an identity under which the broker tells a batch that is sent again from a new one.
+    pub(super) async fn identity(&mut self) -> io::Result<Identity> {
+        const NO_TRANSACTION: [u8; 2] = [0xff, 0xff];
+        let body = [&NO_TRANSACTION[..], &60_000_i32.to_be_bytes()].concat();
+        let answer = self.ask(22, 1, &body).await?;
+        Answer::to(&answer).identity()
+    }
+
+    /// `Produce` to partition 0 of `topic`: the offset that the broker gives the batch, or the code of its refusal.
+    pub(super) async fn produce(&mut self, topic: &str, batch: &Batch<'_>) -> io::Result<Result<i64, i16>> {
+        let records = batch.encode()?;
+        let length = i32::try_from(records.len()).map_err(io::Error::other)?;
+        let body = [
+            // No transaction, all acknowledgements, five seconds, one topic.
+            &[0xff, 0xff, 0xff, 0xff, 0, 0, 0x13, 0x88, 0, 0, 0, 1][..],
+            &string(topic)?,
+            // One partition, its number.
+            &[0, 0, 0, 1, 0, 0, 0, 0],
+            &length.to_be_bytes(),
+            &records,
+        ]
+        .concat();
+        let answer = self.ask(0, 3, &body).await?;
+        Answer::to(&answer).offset()
+    }
+
+    /// `CreateAcls`.
+    pub(super) async fn allow(&mut self, access: &Access) -> io::Result<()> {
+        let body = [&1_i32.to_be_bytes()[..], &access.creation()?].concat();
+        let answer = self.ask(30, 1, &body).await?;
+        // Its result is told as that of a configuration is.
+        match Answer::to(&answer).refusal()? {
+            Some(refusal) => Err(io::Error::other(refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// `DescribeAcls` of a topic.
+    pub(super) async fn allowed(&mut self, topic: &str) -> io::Result<Vec<Access>> {
+        let answer = self.ask(29, 1, &access::filter(topic)?).await?;
+        Answer::to(&answer).accesses()
+    }
+
+    /// `DeleteAcls` of a topic.
+    pub(super) async fn allow_nobody(&mut self, topic: &str) -> io::Result<()> {
+        let body = [&1_i32.to_be_bytes()[..], &access::filter(topic)?].concat();
+        self.ask(31, 1, &body).await.map(drop)
     }
 
     /// Sends a request and returns its answer, from after the header.

@@ -113,12 +113,7 @@ pub trait Engine: Debug + Send + Sync {
     async fn refuse_strangers(&self, endpoint: &Endpoint) -> Result<Refusals, EngineError>;
 
     /// Holds each of `settings` against what the live engine says, or does: one finding for each, in their order.
-    async fn prove_settings(&self, _subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
-        Ok(settings
-            .iter()
-            .map(|_| Finding::not_askable("nobody asks yet"))
-            .collect())
-    }
+    async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError>;
 
     /// The features that the platform relies on, each with its check.
     fn features(&self) -> &'static [Feature] {

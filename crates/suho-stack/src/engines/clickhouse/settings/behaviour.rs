@@ -13,7 +13,7 @@ use super::super::super::proving::Finding;
 use super::super::super::scratch::Scratch;
 use super::client::{self, Exception};
 use super::values::{is_equal, is_on, text};
-use super::{Inquiry, not_offered, unknown};
+use super::{Inquiry, is_item, not_offered, unknown};
 use crate::deployment::Setting;
 
 /// Sections of which every known key is asked here.
@@ -69,9 +69,7 @@ impl View {
                     Some(finding) => finding,
                     None => continue,
                 },
-                key if key.starts_with("remote_url_allow_hosts.host_regexp") && !key.ends_with('x') => {
-                    hosts(inquiry, configured).await?
-                }
+                key if is_expression(key) => hosts(inquiry, configured).await?,
                 _ => continue,
             };
             findings.insert(setting.key.clone(), finding);
@@ -227,25 +225,24 @@ async fn look_for_backup(inquiry: Inquiry<'_>, place: &str) -> Result<Exception,
     found.ok_or_else(|| inquiry.endpoint.unexpected(&action, "no backup", "one"))
 }
 
-/// Each host is reached or refused as the expression has it; the server's own engine of expressions says which.
+/// True for each of the expressions that allow hosts.
+fn is_expression(key: &str) -> bool {
+    key.strip_prefix("remote_url_allow_hosts.")
+        .is_some_and(|name| is_item(name, "host_regexp"))
+}
+
+/// Each host is reached or refused as the expressions have it; the server's own engine of expressions says which.
 async fn hosts(inquiry: Inquiry<'_>, configured: &str) -> Result<Finding, EngineError> {
-    let Inquiry { endpoint, service, .. } = inquiry;
+    let expressions = inquiry.settings.iter().filter(|setting| is_expression(&setting.key));
+    let expressions: Vec<&str> = expressions.map(|setting| setting.value.expose()).collect();
+    let whole = format!("^(?:{})$", expressions.join("|"));
     let mut wrong = Vec::new();
     let mut refused = 0;
     for host in HOSTS {
-        let allowed: bool = service
-            .query("SELECT match(?, ?) OR match(?, ?)")
-            .bind(host)
-            .bind(format!("^(?:{configured})$"))
-            .bind(host.split(':').next())
-            .bind(format!("^(?:{configured})$"))
-            .fetch_one::<u8>()
-            .await
-            .map_err(endpoint.failed("compare a host with the list"))?
-            != 0;
+        let is_allowed = is_allowed(inquiry, host, &whole).await?;
         let is_refused = is_refused(inquiry, host).await?;
         refused += usize::from(is_refused);
-        if is_refused == allowed {
+        if is_refused == is_allowed {
             wrong.push(format!("{host} is {}", if is_refused { "refused" } else { "reached" }));
         }
     }
@@ -257,6 +254,21 @@ async fn hosts(inquiry: Inquiry<'_>, configured: &str) -> Result<Finding, Engine
     } else {
         Finding::differs(wrong.join(", "), origin)
     })
+}
+
+/// A host is allowed with its port or without.
+async fn is_allowed(inquiry: Inquiry<'_>, host: &str, expression: &str) -> Result<bool, EngineError> {
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    let matched: u8 = inquiry
+        .service
+        .query("SELECT arrayExists(host -> match(host, ?), [?, ?])")
+        .bind(expression)
+        .bind(host)
+        .bind(name)
+        .fetch_one()
+        .await
+        .map_err(inquiry.endpoint.failed("compare a host with the list"))?;
+    Ok(matched == 1)
 }
 
 /// Makes a table that would read from `host`: the server looks at the name then, and at the host with the first read.

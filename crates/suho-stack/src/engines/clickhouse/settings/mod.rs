@@ -114,6 +114,12 @@ fn not_set() -> SettingVerdict {
     }
 }
 
+/// True for `ip` and for `ip[1]`.
+fn is_item(name: &str, item: &str) -> bool {
+    name.strip_prefix(item)
+        .is_some_and(|index| index.is_empty() || index.starts_with('[') && index.ends_with(']'))
+}
+
 impl<'a> Inquiry<'a> {
     /// What the files set under `key`.
     fn value_of(self, key: &str) -> Option<&'a str> {

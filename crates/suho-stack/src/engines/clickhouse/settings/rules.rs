@@ -50,7 +50,7 @@ async fn try_all(inquiry: Inquiry<'_>, scratch: &Scratch) -> Result<BTreeMap<&'s
     }
     make_account(inquiry, scratch).await?;
     let account = client::connect_as(inquiry.endpoint, &format!("{name}_user"), &scratch.value)?;
-    let session = ask_account(inquiry, &account).await?;
+    let session = ask_account(inquiry, &account, name).await?;
     let rows = readable_rows(inquiry, name).await?;
     let shown = [
         text(&session["default_profile"]).unwrap_or_default(),
@@ -107,11 +107,13 @@ async fn make_account(inquiry: Inquiry<'_>, scratch: &Scratch) -> Result<(), Eng
     Ok(())
 }
 
-/// The first profile of every session is the server's own; the constraint is what is left of both.
-async fn ask_account(inquiry: Inquiry<'_>, account: &Client) -> Result<Value, EngineError> {
-    let query =
-        "SELECT enabledProfiles()[1] AS default_profile, min AS least FROM system.settings WHERE name = 'max_threads'";
-    let rows = client::documents(inquiry.endpoint, account, "ask as a new account", query).await?;
+/// The profile that is not the account's own is the server's; the constraint is what is left of both.
+async fn ask_account(inquiry: Inquiry<'_>, account: &Client, name: &str) -> Result<Value, EngineError> {
+    let query = format!(
+        "SELECT arrayFilter(profile -> NOT startsWith(profile, '{name}'), enabledProfiles())[1] AS default_profile, min AS least
+        FROM system.settings WHERE name = 'max_threads'"
+    );
+    let rows = client::documents(inquiry.endpoint, account, "ask as a new account", &query).await?;
     Ok(rows.into_iter().next().unwrap_or_default())
 }
 

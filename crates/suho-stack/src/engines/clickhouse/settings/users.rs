@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::super::EngineError;
 use super::super::super::proving::{Finding, SettingVerdict};
 use super::values::{is_equal, is_on, text};
-use super::{Inquiry, StandIn, client, not_offered, unknown};
+use super::{Inquiry, StandIn, client, is_item, not_offered, unknown};
 use crate::deployment::Setting;
 
 const USERS: &str = "SELECT name, storage, auth_type, host_ip, host_names FROM system.users";
@@ -273,12 +273,6 @@ async fn log_in_everybody(inquiry: Inquiry<'_>) -> Result<BTreeMap<String, Login
 /// Without its index: `ip[1]` is an `ip`.
 fn bare(name: &str) -> &str {
     name.split_once('[').map_or(name, |(name, _)| name)
-}
-
-/// True for `ip` and for `ip[1]`.
-fn is_item(name: &str, item: &str) -> bool {
-    name.strip_prefix(item)
-        .is_some_and(|index| index.is_empty() || index.starts_with('[') && index.ends_with(']'))
 }
 
 /// The kinds of access that the wider ones bring along.

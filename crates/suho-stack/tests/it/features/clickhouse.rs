@@ -3,7 +3,7 @@ use suho_stack::{
     deployment::Files,
     engines::{
         EngineError, Evidence,
-        clickhouse::features::{Address, accounts, kafka, postgresql, tables},
+        clickhouse::features::{Address, accounts, candles, kafka, postgresql, tables},
     },
     stack::{ImageSource, Stack},
 };
@@ -119,9 +119,9 @@ async fn a_ttl_that_was_left_out_is_found_out() {
 async fn a_view_that_folds_a_candle_wrongly_is_found_out(#[case] right: &str, #[case] wrong: &str) {
     let stack = shared(ALONE).await;
     let neighbours = stack.endpoints();
-    let view = tables::CANDLES.replace(right, wrong);
-    assert_ne!(view, tables::CANDLES);
-    let outcome = tables::candles(&subject(&neighbours, SERVICE), &view).await;
+    let view = candles::CANDLES.replace(right, wrong);
+    assert_ne!(view, candles::CANDLES);
+    let outcome = candles::candles(&subject(&neighbours, SERVICE), &view).await;
     fails(outcome, "fold ticks into a candle");
 }
 

@@ -2,11 +2,13 @@
 //!
 //! # Layout
 //! - here: the checks by name, and the database that one of them runs in.
-//! - [`tables`]: partitions, expiry, candles, the last version of a row.
+//! - [`tables`]: partitions, expiry, the last version of a row.
+//! - [`candles`]: what a materialised view folds from ticks.
 //! - [`accounts`]: what a reader may not, and what a quota counts.
 //! - [`kafka`], [`postgresql`]: what the server takes from its neighbours.
 
 pub mod accounts;
+pub mod candles;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "postgresql")]
@@ -39,7 +41,7 @@ pub(super) const FEATURES: &[Feature] = &[
         name: "candles",
         claim: "candles that a materialised view folds from ticks are those that we compute, to the last digit",
         restarts: false,
-        check: |subject| Box::pin(tables::candles(subject, tables::CANDLES)),
+        check: |subject| Box::pin(candles::candles(subject, candles::CANDLES)),
     },
     Feature {
         name: "last-version",

@@ -7,7 +7,8 @@
 //! - [`behaviour`]: what no view shows: ports, metrics, backups, hosts.
 //! - [`rules`]: the rules for accounts, tried on some that are made for it.
 //! - [`profiles`]: profiles through the sessions of the real users.
-//! - [`users`]: users by their logins and by the server's views, and their quotas.
+//! - [`users`]: users by their logins and by the server's views.
+//! - [`quotas`]: how much they may ask.
 //! - [`environment`]: the variables, by their effects.
 //! - [`values`]: spellings, as the server reads them.
 
@@ -15,6 +16,7 @@ mod behaviour;
 mod environment;
 mod logs;
 mod profiles;
+mod quotas;
 mod rules;
 mod server;
 mod users;
@@ -53,20 +55,22 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
         settings,
         stand_in: StandIn::ask(endpoint, &service).await?,
     };
-    let (server, logs, behaviour, rules, profiles, users) = tokio::try_join!(
+    let (server, logs, behaviour, rules, profiles, users, quotas) = tokio::try_join!(
         server::View::ask(inquiry),
         logs::View::ask(inquiry),
         behaviour::View::ask(inquiry),
         rules::ask(inquiry),
         profiles::View::ask(inquiry),
         users::View::ask(inquiry),
+        quotas::View::ask(inquiry),
     )?;
     Ok(settings
         .iter()
         .map(|setting| match setting.kind {
             SettingKind::Environment => environment::find(setting, &users),
             SettingKind::File if setting.file.ends_with(USERS_FILE) => {
-                profiles.find(setting).unwrap_or_else(|| users.find(setting))
+                let found = profiles.find(setting).or_else(|| quotas.find(setting));
+                found.unwrap_or_else(|| users.find(setting))
             }
             SettingKind::File => behaviour
                 .find(setting)

@@ -1,4 +1,4 @@
-//! Users: who may log in, from where, as what, and how much he may ask.
+//! Users: who may log in, from where, and as what.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::super::EngineError;
 use super::super::super::proving::{Finding, SettingVerdict};
-use super::values::{is_equal, is_on, text};
+use super::values::{is_on, text};
 use super::{Inquiry, StandIn, client, is_item, not_offered, unknown};
 use crate::deployment::Setting;
 
@@ -17,7 +17,6 @@ const GRANTS: &str = "
     SELECT user_name, access_type FROM system.grants
     WHERE access_type IN ('ALL', 'ACCESS MANAGEMENT', 'CREATE USER', 'NAMED COLLECTION ADMIN', 'NAMED COLLECTION')";
 const QUOTAS: &str = "SELECT name, durations, apply_to_list FROM system.quotas";
-const QUOTA_LIMITS: &str = "SELECT * FROM system.quota_limits";
 
 /// Where accounts of the file are kept.
 const STORAGE: &str = "users_xml";
@@ -32,11 +31,10 @@ pub(super) struct View {
     profiles: Vec<Value>,
     grants: Vec<Value>,
     quotas: Vec<Value>,
-    limits: Vec<Value>,
     /// By the variable that holds a password: whose it is, and whether it lets him in.
     logins: BTreeMap<String, Login>,
-    /// The networks and durations that the file names, by the section that they stand in.
-    configured: BTreeMap<String, Vec<String>>,
+    /// The networks that the file names, by user.
+    networks: BTreeMap<String, Vec<String>>,
     pub(super) stand_in: StandIn,
 }
 
@@ -48,25 +46,18 @@ struct Login {
 impl View {
     pub(super) async fn ask(inquiry: Inquiry<'_>) -> Result<Self, EngineError> {
         let read = |action, query| client::documents(inquiry.endpoint, inquiry.service, action, query);
-        let (users, profiles, grants, quotas, limits, logins) = tokio::try_join!(
+        let (users, profiles, grants, quotas, logins) = tokio::try_join!(
             read("read system.users", USERS),
             read("read the users' profiles", PROFILES),
             read("read system.grants", GRANTS),
             read("read system.quotas", QUOTAS),
-            read("read system.quota_limits", QUOTA_LIMITS),
             log_in_everybody(inquiry),
         )?;
-        let mut configured: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut networks: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for setting in inquiry.settings {
-            if let Some((section, "ip" | "duration")) = setting
-                .key
-                .rsplit_once('.')
-                .map(|(section, name)| (section, bare(name)))
-            {
-                configured
-                    .entry(section.to_owned())
-                    .or_default()
-                    .push(setting.value.expose().to_owned());
+            if let Some((user, _)) = of_user(&setting.key).filter(|(_, key)| is_network(key)) {
+                let network = setting.value.expose().to_owned();
+                networks.entry(user.to_owned()).or_default().push(network);
             }
         }
         Ok(Self {
@@ -74,20 +65,16 @@ impl View {
             profiles,
             grants,
             quotas,
-            limits,
             logins,
-            configured,
+            networks,
             stand_in: inquiry.stand_in,
         })
     }
 
-    /// What is said of a user or of a quota.
+    /// What is said of a user.
     pub(super) fn find(&self, setting: &Setting) -> Finding {
         let configured = setting.value.expose();
-        if let Some((quota, key)) = setting.key.strip_prefix("quotas.").and_then(|key| key.split_once('.')) {
-            return self.quota(quota, key, configured);
-        }
-        let Some((name, key)) = setting.key.strip_prefix("users.").and_then(|key| key.split_once('.')) else {
+        let Some((name, key)) = of_user(&setting.key) else {
             return unknown();
         };
         let Some(user) = self.users.iter().find(|user| user["name"] == name) else {
@@ -101,9 +88,7 @@ impl View {
             "access_management" => self.grant(name, configured, "CREATE USER"),
             "named_collection_control" => self.grant(name, configured, "NAMED COLLECTION"),
             "networks" => networks(user, configured),
-            key if key.strip_prefix("networks.").is_some_and(|name| is_item(name, "ip")) => {
-                self.network(user, name, configured)
-            }
+            key if is_network(key) => self.network(user, name, configured),
             _ => return unknown(),
         };
         if user["storage"] != STORAGE {
@@ -162,7 +147,7 @@ impl View {
 
     fn network(&self, user: &Value, name: &str, configured: &str) -> Finding {
         let none = Vec::new();
-        let named = self.configured.get(&format!("users.{name}.networks")).unwrap_or(&none);
+        let named = self.networks.get(name).unwrap_or(&none);
         let admitted = admitted(user);
         let foreign: Vec<&str> = admitted
             .iter()
@@ -193,46 +178,6 @@ impl View {
             quotas.iter().any(|quota| quota == configured),
             quotas.join(", "),
             "system.quotas",
-        )
-    }
-
-    fn quota(&self, quota: &str, key: &str, configured: &str) -> Finding {
-        let Some((interval, field)) = key
-            .split_once('.')
-            .filter(|(interval, _)| is_item(interval, "interval"))
-        else {
-            return unknown();
-        };
-        let duration = self
-            .configured
-            .get(&format!("quotas.{quota}.{interval}"))
-            .and_then(|durations| durations.first());
-        let limits = self.limits.iter().find(|limits| {
-            limits["quota_name"] == quota
-                && duration.is_some_and(|duration| text(&limits["duration"]).as_ref() == Some(duration))
-        });
-        let column = format!("max_{field}");
-        let is_known = field == "duration" || self.limits.iter().any(|limits| limits.get(&column).is_some());
-        let Some(limits) = limits else {
-            return if is_known {
-                Finding::differs("no such interval", "system.quota_limits")
-            } else {
-                unknown()
-            };
-        };
-        let shown = if field == "duration" {
-            text(&limits["duration"])
-        } else if is_known {
-            // Without a limit is what 0 means.
-            Some(text(&limits[&column]).unwrap_or_else(|| "0".to_owned()))
-        } else {
-            None
-        };
-        let Some(shown) = shown else { return unknown() };
-        let finding = Finding::compared(is_equal(configured, &shown), shown, "system.quota_limits");
-        self.stand_in.or_in_effect(
-            "it counts nothing: it runs every query as a user without a quota",
-            finding,
         )
     }
 }
@@ -270,9 +215,13 @@ async fn log_in_everybody(inquiry: Inquiry<'_>) -> Result<BTreeMap<String, Login
     Ok(logins)
 }
 
-/// Without its index: `ip[1]` is an `ip`.
-fn bare(name: &str) -> &str {
-    name.split_once('[').map_or(name, |(name, _)| name)
+/// `users.suho.profile` as the user and what is said of him.
+fn of_user(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix("users.")?.split_once('.')
+}
+
+fn is_network(key: &str) -> bool {
+    key.strip_prefix("networks.").is_some_and(|name| is_item(name, "ip"))
 }
 
 /// The kinds of access that the wider ones bring along.
@@ -329,9 +278,6 @@ mod tests {
             profiles: vec![json!({"user_name": "suho", "inherit_profile": "service"})],
             grants: vec![json!({"user_name": "suho", "access_type": "CREATE USER"})],
             quotas: vec![json!({"name": "service", "durations": [3600], "apply_to_list": ["suho"]})],
-            limits: vec![json!({
-                "quota_name": "service", "duration": 3600, "max_queries": 36000, "max_errors": null, "max_execution_time": 1800,
-            })],
             logins: BTreeMap::from([(
                 "SUHO_CLICKHOUSE_PASSWORD".to_owned(),
                 Login {
@@ -339,15 +285,12 @@ mod tests {
                     is_let_in: true,
                 },
             )]),
-            configured: BTreeMap::from([
-                (
-                    "users.suho.networks".to_owned(),
-                    ["::1", "127.0.0.0/8", "10.0.0.0/8", "fc00::/7"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                ),
-                ("quotas.service.interval".to_owned(), vec!["3600".to_owned()]),
-            ]),
+            networks: BTreeMap::from([(
+                "suho".to_owned(),
+                ["::1", "127.0.0.0/8", "10.0.0.0/8", "fc00::/7"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            )]),
             stand_in: StandIn(stand_in),
         }
     }
@@ -384,12 +327,6 @@ mod tests {
     #[case("users.absent.profile", "none", differs("no such user"))]
     #[case("users.suho.profilex", "service", SettingVerdict::Unknown)]
     #[case("users.suho.networks.ip[2]x", "10.0.0.0/8", SettingVerdict::Unknown)]
-    #[case("quotas.service.interval.duration", "3600", SettingVerdict::InEffect)]
-    #[case("quotas.service.interval.queries", "36000", SettingVerdict::InEffect)]
-    #[case("quotas.service.interval.queries", "0", differs("36000"))]
-    #[case("quotas.service.interval.errors", "0", SettingVerdict::InEffect)]
-    #[case("quotas.service.interval.errorsx", "0", SettingVerdict::Unknown)]
-    #[case("quotas.service.interval[1].errors", "0", differs("no such interval"))]
     fn a_user_is_as_the_server_shows_him(#[case] key: &str, #[case] value: &str, #[case] expected: SettingVerdict) {
         assert_eq!(view(false).find(&setting("users.xml", key, value)).verdict, expected);
     }
@@ -397,7 +334,6 @@ mod tests {
     #[rstest]
     #[case("users.suho.quota", "service")]
     #[case("users.suho.access_management", "1")]
-    #[case("quotas.service.interval.queries", "36000")]
     #[case("users.default.networks", "")]
     fn what_a_stand_in_reads_and_does_not_do_is_not_offered(#[case] key: &str, #[case] value: &str) {
         let verdict = view(true).find(&setting("users.xml", key, value)).verdict;

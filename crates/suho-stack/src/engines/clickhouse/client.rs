@@ -70,6 +70,16 @@ pub(super) async fn run(
     answer.map_err(endpoint.failed(action))
 }
 
+/// Whether a library answers for a server: that runs every query as a user of its own, whoever logged in.
+pub(super) async fn is_stand_in(endpoint: &Endpoint, service: &Client) -> Result<bool, EngineError> {
+    let user: String = service
+        .query("SELECT currentUser()")
+        .fetch_one()
+        .await
+        .map_err(endpoint.failed("ask who the server takes the service user for"))?;
+    Ok(user != USER)
+}
+
 /// What the server says against a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exception {

@@ -158,8 +158,10 @@ async fn exhaust(
     let action = "make a user under a quota";
     let user = format!("CREATE USER {name} IDENTIFIED BY '{value}'");
     match client::exception(endpoint, service, action, &user).await? {
-        Some(exception) if exception.code == NO_STORAGE => {
-            return Evidence::not_offered(format!("no user and no quota can be made here: code {NO_STORAGE}"));
+        Some(exception) if exception.code == NO_STORAGE && client::is_stand_in(endpoint, service).await? => {
+            return Evidence::not_offered(format!(
+                "stand-in: it makes neither users nor quotas: code {NO_STORAGE}"
+            ));
         }
         Some(exception) => return Err(endpoint.unexpected(action, "a user", exception.words)),
         None => {}

@@ -53,7 +53,7 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
         endpoint,
         service: &service,
         settings,
-        stand_in: StandIn::ask(endpoint, &service).await?,
+        stand_in: StandIn(client::is_stand_in(endpoint, &service).await?),
     };
     let (server, logs, behaviour, rules, profiles, users, quotas) = tokio::try_join!(
         server::View::ask(inquiry),
@@ -82,16 +82,6 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
 }
 
 impl StandIn {
-    /// A server runs a query as the user who logged in; the library runs every query as its own.
-    async fn ask(endpoint: &Endpoint, service: &Client) -> Result<Self, EngineError> {
-        let user: String = service
-            .query("SELECT currentUser()")
-            .fetch_one()
-            .await
-            .map_err(endpoint.failed("ask who the server takes the service user for"))?;
-        Ok(Self(user != client::USER))
-    }
-
     /// In effect on a server; a stand-in has read the setting, and does not follow it, because of `reason`.
     fn or_in_effect(self, reason: &str, finding: Finding) -> Finding {
         if self.0 && finding.verdict == SettingVerdict::InEffect {

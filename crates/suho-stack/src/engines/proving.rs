@@ -80,6 +80,10 @@ pub enum Evidence {
     NotOffered(String),
 }
 
+#[cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, reason = "a build of some engines needs some of these words")
+)]
 impl Evidence {
     /// The feature works: `evidence` says in words and numbers what was done.
     #[expect(clippy::unnecessary_wraps, reason = "it is the last line of a check")]
@@ -150,6 +154,10 @@ impl SettingVerdict {
     }
 }
 
+#[cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, reason = "a build of some engines needs some of these words")
+)]
 impl Finding {
     /// In effect, with the value `effective` that `origin` tells.
     pub(super) fn in_effect(effective: impl Into<String>, origin: impl Into<String>) -> Self {

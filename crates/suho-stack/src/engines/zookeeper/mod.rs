@@ -2,9 +2,11 @@
 //!
 //! # Layout
 //! - [`client`]: a session, and the answers to words of four letters.
+//! - [`features`]: what Kafka relies on, each with its check.
 //! - [`settings`]: what is configured, held against what the server says of itself.
 
 mod client;
+pub mod features;
 mod settings;
 
 use async_trait::async_trait;
@@ -12,7 +14,7 @@ use zookeeper_client::{Acls, CreateMode};
 
 use super::asking::{and_remove, until_answered};
 use super::scratch::Scratch;
-use super::{Endpoint, Engine, EngineError, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `ZooKeeper`.
@@ -41,6 +43,10 @@ impl Engine for Zookeeper {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        features::FEATURES
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {

@@ -35,7 +35,7 @@ pub async fn sharing(subject: &Subject<'_>, groups: [&str; 2]) -> Result<Evidenc
             Ok(())
         });
         left.await.map_err(subject.endpoint.failed("leave the group"))?;
-        shared(&scene, &[&first], &[4]).await?;
+        shared(&scene, &[&first, &second], &[4, 0]).await?;
         Evidence::proved("4 partitions: all for one member, 2 for each of two, all again when one has left")
     };
     prove_and_remove(subject.endpoint, proof, scene.remove()).await

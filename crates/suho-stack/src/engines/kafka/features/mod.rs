@@ -41,12 +41,6 @@ pub(super) const FEATURES: &[Feature] = &[
         check: |subject| Box::pin(topics::size_limit(subject, &[("max.message.bytes", "10000")])),
     },
     Feature {
-        name: "in-sync-replicas",
-        claim: "a record that needs more replicas than there are is refused",
-        restarts: false,
-        check: |subject| Box::pin(topics::replicas(subject, topics::TWO_REPLICAS)),
-    },
-    Feature {
         name: "idempotent-producer",
         claim: "a batch that is sent twice is stored once",
         restarts: false,

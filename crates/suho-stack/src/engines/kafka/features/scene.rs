@@ -101,7 +101,11 @@ impl<'a> Scene<'a> {
 
     /// All of partition 0, as a reader with `options` sees it.
     pub(super) async fn read(&self, options: Options<'_>) -> Result<Vec<Record>, EngineError> {
-        let own = [("group.id", self.topic.as_str()), ("enable.partition.eof", "true")];
+        let own = [
+            ("group.id", self.topic.as_str()),
+            ("enable.auto.commit", "false"),
+            ("enable.partition.eof", "true"),
+        ];
         let reader: Reader = self.client(&[&own, options].concat())?;
         let start = self.at(Offset::Beginning)?;
         let reading = async {

@@ -19,8 +19,6 @@ pub const CONFIGURATION: Options<'static> = &[
 ];
 /// The largest batch, in bytes, that the topic of [`size_limit`] takes.
 pub const SIZE_LIMIT: usize = 10_000;
-/// One replica more than there are brokers.
-pub const TWO_REPLICAS: Options<'static> = &[("min.insync.replicas", "2")];
 
 /// A topic that is made with `config` has that of [`CONFIGURATION`], as the broker tells it.
 pub async fn configuration(subject: &Subject<'_>, config: Options<'_>) -> Result<Evidence, EngineError> {
@@ -99,22 +97,6 @@ pub async fn size_limit(subject: &Subject<'_>, config: Options<'_>) -> Result<Ev
         Evidence::proved(format!(
             "{SIZE_LIMIT} bytes are taken, one more is refused by its error code"
         ))
-    };
-    prove_and_remove(subject.endpoint, proof, scene.remove()).await
-}
-
-/// Without the replicas that `config` asks for, a record is refused to a writer who wants all of them.
-pub async fn replicas(subject: &Subject<'_>, config: Options<'_>) -> Result<Evidence, EngineError> {
-    const NOT_ENOUGH_REPLICAS: i16 = 19;
-    let scene = Scene::new(subject.endpoint)?;
-    let proof = async {
-        scene.create(1, config).await?;
-        let producing = format!("produce to {} with all acknowledgements", scene.topic);
-        let mut wire = super::super::log_in(subject.endpoint).await?;
-        let taken = wire.produce(&scene.topic, &anonymous(b"lonely")).await;
-        let taken = taken.map_err(subject.endpoint.failed(&producing))?;
-        subject.endpoint.expect(&producing, &Err(NOT_ENOUGH_REPLICAS), &taken)?;
-        Evidence::proved("a record that needs two replicas is refused by one broker")
     };
     prove_and_remove(subject.endpoint, proof, scene.remove()).await
 }

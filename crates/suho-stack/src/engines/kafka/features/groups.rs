@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use super::super::super::asking::{eventually, prove_and_remove};
 use super::super::super::{EngineError, Evidence, Subject, Waiting};
@@ -82,7 +83,7 @@ fn assigned(member: &BaseConsumer<Words>) -> KafkaResult<Vec<i32>> {
     Ok(partitions
         .elements()
         .iter()
-        .map(|element| element.partition())
+        .map(TopicPartitionListElem::partition)
         .collect())
 }
 

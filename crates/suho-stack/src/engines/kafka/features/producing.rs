@@ -1,7 +1,7 @@
 //! Writers who send again, in transactions, or after somebody else has taken their place.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::Producer as _;
+use rdkafka::producer::{FutureProducer, Producer as _};
 
 use super::super::super::asking::prove_and_remove;
 use super::super::super::{EngineError, Evidence, Subject};
@@ -135,7 +135,7 @@ async fn transactional(scene: &Scene<'_>, name: &str) -> Result<Producer, Engine
 }
 
 async fn write_in_transaction(scene: &Scene<'_>, producer: &Producer, records: &[&str]) -> Result<(), EngineError> {
-    let begun = producer.call(|producer| producer.begin_transaction()).await;
+    let begun = producer.call(FutureProducer::begin_transaction).await;
     begun.map_err(scene.endpoint.failed("begin a transaction"))?;
     scene.write(producer, records).await
 }

@@ -101,10 +101,10 @@ pub async fn compare_and_set(subject: &Subject<'_>, version: Option<i32>) -> Res
 pub async fn watch(subject: &Subject<'_>, suffix: &str) -> Result<Evidence, EngineError> {
     let scene = Scene::new(subject.endpoint);
     let proof = async {
-        let (watcher, writer) = (scene.session().await?, scene.session().await?);
+        let (observer, writer) = (scene.session().await?, scene.session().await?);
         scene.create(&writer, &scene.node, CreateMode::Persistent).await?;
         let watched = format!("{}{suffix}", scene.node);
-        let (_, heard) = watcher
+        let (_, heard) = observer
             .check_and_watch_stat(&watched)
             .await
             .map_err(scene.failed("watch", &watched))?;

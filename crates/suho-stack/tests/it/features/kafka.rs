@@ -6,7 +6,7 @@ use suho_stack::{
     deployment::Files,
     engines::{
         Endpoint, EngineError, Evidence, Restart, Subject,
-        kafka::features::{groups, producing, registration, storage, topics},
+        kafka::features::{groups, producing, registration, storage, topics, undeclared},
     },
     stack::{ImageSource, Restarter, Stack},
 };
@@ -28,6 +28,7 @@ const CASES: &[&str] = &[
     "topic-configuration",
     "transactions",
     "undeclared-topic",
+    "undeclared-topic-read",
 ];
 
 #[test]
@@ -38,6 +39,7 @@ fn every_check_has_a_case() {
 #[rstest]
 #[case::a_topic_has_the_configuration_that_it_is_made_with("topic-configuration")]
 #[case::nobody_makes_a_topic_by_writing_to_its_name("undeclared-topic")]
+#[case::nobody_makes_a_topic_by_reading_from_its_name("undeclared-topic-read")]
 #[case::a_batch_as_large_as_a_topic_allows_is_taken_and_a_larger_one_refused("size-limit")]
 #[case::a_batch_that_is_sent_twice_is_stored_once("idempotent-producer")]
 #[case::what_a_transaction_wrote_is_seen_when_it_is_committed("transactions")]
@@ -158,8 +160,12 @@ async fn a_careless_broker_in_another_cluster_is_found_out() {
     let alone = subject(&neighbours, SERVICE);
 
     assert_says(
-        topics::undeclared(&alone).await,
-        &["expected that the topic is unknown, found that it was made"],
+        undeclared::writing(&alone).await,
+        &["produce to", "expected that the topic is unknown, found stored at 0"],
+    );
+    assert_says(
+        undeclared::reading(&alone).await,
+        &["consume from", "expected that the topic is unknown, found no refusal"],
     );
     assert_says(
         registration::access(&alone).await,

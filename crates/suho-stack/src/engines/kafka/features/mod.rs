@@ -7,6 +7,7 @@
 //! - [`groups`]: readers who share a topic and go on where they were.
 //! - [`storage`]: compaction, and what outlives a restart.
 //! - [`registration`]: the broker in `ZooKeeper`, and its access lists.
+//! - [`undeclared`]: topics that nobody made.
 //! - [`scene`]: a topic of its own for a check.
 
 pub mod groups;
@@ -15,6 +16,7 @@ pub mod registration;
 mod scene;
 pub mod storage;
 pub mod topics;
+pub mod undeclared;
 
 use super::super::proving::Feature;
 
@@ -32,7 +34,13 @@ pub(super) const FEATURES: &[Feature] = &[
         name: "undeclared-topic",
         claim: "nobody makes a topic by writing to its name",
         restarts: false,
-        check: |subject| Box::pin(topics::undeclared(subject)),
+        check: |subject| Box::pin(undeclared::writing(subject)),
+    },
+    Feature {
+        name: "undeclared-topic-read",
+        claim: "nobody makes a topic by reading from its name",
+        restarts: false,
+        check: |subject| Box::pin(undeclared::reading(subject)),
     },
     Feature {
         name: "size-limit",

@@ -1,15 +1,13 @@
-//! What a topic's own configuration does, and that there is no topic unless somebody made it.
+//! What a topic's own configuration does.
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::FutureRecord;
 
 use super::super::super::asking::prove_and_remove;
 use super::super::super::{EngineError, Evidence, Subject};
 use super::super::client::{Blocking, Words};
 use super::super::wire::{Batch, Identity};
 use super::Options;
-use super::scene::{CALL_LIMIT, Producer, Scene};
+use super::scene::{CALL_LIMIT, Scene};
 
 /// What the topic of [`configuration`] owes.
 pub const CONFIGURATION: Options<'static> = &[
@@ -46,33 +44,6 @@ pub async fn configuration(subject: &Subject<'_>, config: Options<'_>) -> Result
             "{} keys of a topic are read back as its own",
             CONFIGURATION.len()
         ))
-    };
-    prove_and_remove(subject.endpoint, proof, scene.remove()).await
-}
-
-/// Nobody makes a topic by writing to a name.
-pub async fn undeclared(subject: &Subject<'_>) -> Result<Evidence, EngineError> {
-    let scene = Scene::new(subject.endpoint)?;
-    let writing = format!("produce to {}, which nobody has made", scene.topic);
-    let proof = async {
-        // After the first look librdkafka waits for a topic that may be on its way.
-        let impatient = [
-            ("topic.metadata.propagation.max.ms", "0"),
-            ("message.timeout.ms", "2000"),
-        ];
-        let producer: Producer = scene.client(&impatient)?;
-        let record = FutureRecord::to(&scene.topic).payload("lost");
-        match scene.send(&producer, record).await {
-            Err(KafkaError::MessageProduction(
-                RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition,
-            )) => Evidence::proved("a record to a topic that nobody has made is refused"),
-            Err(error) => Err(subject.endpoint.failed(&writing)(error)),
-            Ok(offset) => Err(subject.endpoint.unexpected(
-                &writing,
-                "that the topic is unknown",
-                format!("that it was made, and the record stored at {offset}"),
-            )),
-        }
     };
     prove_and_remove(subject.endpoint, proof, scene.remove()).await
 }

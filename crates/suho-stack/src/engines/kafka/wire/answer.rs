@@ -141,14 +141,16 @@ impl<'a> Answer<'a> {
         self.outcome()
     }
 
-    /// Of `InitProducerId`, version 1.
-    pub(super) fn identity(mut self) -> io::Result<Identity> {
+    /// Of `InitProducerId`, version 1; none while the broker still fetches the numbers that it gives away.
+    pub(super) fn identity(mut self) -> io::Result<Option<Identity>> {
+        const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
         let _throttled = self.int()?;
         match self.short()? {
-            0 => Ok(Identity {
+            0 => Ok(Some(Identity {
                 number: self.long()?,
                 epoch: self.short()?,
-            }),
+            })),
+            COORDINATOR_LOAD_IN_PROGRESS => Ok(None),
             code => Err(io::Error::other(format!("error {code}"))),
         }
     }

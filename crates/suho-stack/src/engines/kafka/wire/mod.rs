@@ -11,9 +11,11 @@ mod answer;
 mod records;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 pub(super) use access::Access;
 use answer::Answer;
@@ -112,8 +114,13 @@ impl Wire {
     pub(super) async fn identity(&mut self) -> io::Result<Identity> {
         const NO_TRANSACTION: [u8; 2] = [0xff, 0xff];
         let body = [&NO_TRANSACTION[..], &60_000_i32.to_be_bytes()].concat();
-        let answer = self.ask(22, 1, &body).await?;
-        Answer::to(&answer).identity()
+        loop {
+            let answer = self.ask(22, 1, &body).await?;
+            if let Some(identity) = Answer::to(&answer).identity()? {
+                return Ok(identity);
+            }
+            sleep(Duration::from_millis(25)).await;
+        }
     }
 
     /// `Produce` to partition 0 of `topic`: the offset that the broker gives the batch, or the code of its refusal.

@@ -116,9 +116,7 @@ pub trait Engine: Debug + Send + Sync {
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError>;
 
     /// The features that the platform relies on, each with its check.
-    fn features(&self) -> &'static [Feature] {
-        &[]
-    }
+    fn features(&self) -> &'static [Feature];
 
     /// The variables with which programs of the platform find this engine: `DATABASE_URL` and the like.
     ///

@@ -51,9 +51,7 @@ fn every_check_has_a_case() {
 #[case::the_broker_keeps_who_may_read_a_topic("access-lists")]
 #[tokio::test]
 async fn holds(#[case] name: &str) {
-    let began = std::time::Instant::now();
     let evidence = check(&[SERVICE], name).await.unwrap();
-    println!("{name}: {evidence:?} in {:?}", began.elapsed());
     assert!(matches!(evidence, Evidence::Proved(_)), "{evidence:?}");
 }
 
@@ -211,6 +209,6 @@ async fn records_and_offsets_outlive_a_restart_and_one_that_comes_back_empty_is_
     let kept = persistence(&stack.endpoints(), &restarter).await;
 
     assert_says(empty, &["consume from", "Unknown topic or partition"]);
-    println!("{:?}", kept.unwrap());
+    assert!(matches!(kept.unwrap(), Evidence::Proved(_)));
     stack.stop().await.unwrap();
 }

@@ -151,8 +151,12 @@ pub async fn negative_acknowledgement(subject: &Subject<'_>, answer: AckKind) ->
 
 /// While a worker answers `answer`, that it is at work, its message is nobody else's; when it falls silent, it is.
 pub async fn in_progress(subject: &Subject<'_>, answer: AckKind) -> Result<Evidence, EngineError> {
-    let config = impatient();
-    let work = config.ack_wait * 3;
+    // Longer than a busy machine holds a report back.
+    let config = pull::Config {
+        ack_wait: Duration::from_secs(1),
+        ..impatient()
+    };
+    let work = config.ack_wait * 2;
     let scene = Scene::open(subject.endpoint, STREAM).await?;
     let endpoint = scene.endpoint;
     scene

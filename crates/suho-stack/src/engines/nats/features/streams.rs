@@ -12,7 +12,7 @@ use super::scene::{STREAM, Scene, numbered};
 use super::{PATIENCE, milliseconds};
 
 /// How long an id is remembered in [`deduplicating`].
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_secs(1);
 
 /// A small stream in memory, of which most checks change one line.
 #[must_use]

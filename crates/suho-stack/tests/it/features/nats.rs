@@ -184,7 +184,7 @@ async fn a_window_that_is_too_short_is_found_out() {
     };
     broken(
         async |subject| streams::deduplication(subject, &config).await,
-        "forget an id on suho-nats-server: expected not before 500 ms, found after",
+        "forget an id on suho-nats-server: expected not before 1000 ms, found after",
     )
     .await;
 }

@@ -33,7 +33,7 @@ pub fn on_file() -> Config {
     }
 }
 
-/// A stream that remembers for half a second which ids it has stored.
+/// A stream that remembers for a second which ids it has stored.
 #[must_use]
 pub fn deduplicating() -> Config {
     Config {

@@ -13,14 +13,14 @@ use super::{SERVICE, fails, wasm};
 
 /// What a single process without workers and timers does not have.
 const OF_SEVERAL_PROCESSES: &[&str] = &[
-    "scheduled_refresh",
-    "scheduled_columnstore",
-    "scheduled_retention",
+    "scheduled-refresh",
+    "scheduled-columnstore",
+    "scheduled-retention",
     "rights",
-    "role_settings",
-    "statement_timeout",
-    "lock_timeout",
-    "idle_transaction",
+    "role-settings",
+    "statement-timeout",
+    "lock-timeout",
+    "idle-transaction",
 ];
 
 /// Every check but the restart, in the order of the table; those that the build lacks say why.
@@ -28,6 +28,12 @@ const OF_SEVERAL_PROCESSES: &[&str] = &[
 async fn every_check_holds_on_the_full_edition_or_says_what_the_build_lacks() {
     let turn = wasm::turn().await;
     let engine = engines::by_service(SERVICE).unwrap();
+    for name in OF_SEVERAL_PROCESSES {
+        assert!(
+            engine.features().iter().any(|feature| feature.name == *name),
+            "there is no {name}"
+        );
+    }
     for feature in engine.features().iter().filter(|feature| !feature.restarts) {
         let evidence = (feature.check)(&turn.subject()).await;
 

@@ -21,6 +21,8 @@ pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const CHECK_LIMIT: Duration = Duration::from_secs(6);
 /// For the proof of a feature: a restart, a compaction and a scheduler's turn are the slowest, and take half of it.
 const PROOF_LIMIT: Duration = Duration::from_secs(45);
+/// For removing what a proof left: Kafka alone may take half of it to delete a topic.
+const PROOF_REMOVAL_LIMIT: Duration = Duration::from_secs(10);
 /// For removing what a check left.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(2);
 
@@ -52,7 +54,7 @@ pub(super) async fn and_remove<T>(
     removal: impl Future<Output = Result<(), EngineError>>,
 ) -> Result<T, EngineError> {
     let checked = within(endpoint, CHECK_LIMIT, "write and read back", check).await;
-    after_removal(endpoint, checked, removal).await
+    after_removal(endpoint, checked, REMOVAL_LIMIT, removal).await
 }
 
 /// As [`and_remove`], for the proof of a feature, which may take longer than a write and a read.
@@ -62,15 +64,16 @@ pub(super) async fn prove_and_remove<T>(
     removal: impl Future<Output = Result<(), EngineError>>,
 ) -> Result<T, EngineError> {
     let proved = within(endpoint, PROOF_LIMIT, "end the proof", proof).await;
-    after_removal(endpoint, proved, removal).await
+    after_removal(endpoint, proved, PROOF_REMOVAL_LIMIT, removal).await
 }
 
 async fn after_removal<T>(
     endpoint: &Endpoint,
     outcome: Result<T, EngineError>,
+    limit: Duration,
     removal: impl Future<Output = Result<(), EngineError>>,
 ) -> Result<T, EngineError> {
-    let removed = within(endpoint, REMOVAL_LIMIT, "remove what was written", removal).await;
+    let removed = within(endpoint, limit, "remove what was written", removal).await;
     let answer = outcome?;
     removed.map(|()| answer)
 }

@@ -18,11 +18,12 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
     let caller = client::connect(endpoint)?;
     let options = caller.send(Method::GET, OPTIONS, "read the options in effect").await?;
     let metrics = metrics(&caller).await?;
+    let password = client::password(endpoint)?;
     Ok(settings
         .iter()
         .map(|setting| match setting.kind {
             SettingKind::File => option(setting, &options),
-            SettingKind::Environment => variable(setting, &metrics),
+            SettingKind::Environment => variable(setting, &metrics, password),
         })
         .collect())
 }
@@ -42,11 +43,15 @@ fn option(setting: &Setting, options: &Value) -> Finding {
     }
 }
 
-/// The server reads no variable but these.
-fn variable(setting: &Setting, metrics: &str) -> Finding {
+/// The server reads no variable but these; `password` is the one that it has let in.
+fn variable(setting: &Setting, metrics: &str, password: &str) -> Finding {
     match setting.key.as_str() {
         // Everything above was read with it; a wrong one and none are refused by the check of strangers.
-        client::PASSWORD => Finding::in_effect("(secret)", "root logged in with it"),
+        client::PASSWORD => Finding::compared(
+            setting.value.expose() == password,
+            "(secret)",
+            "the password that root logged in with",
+        ),
         "ARANGODB_OVERRIDE_DETECTED_TOTAL_MEMORY" => {
             measured(setting, metrics, "arangodb_server_statistics_effective_physical_memory")
         }

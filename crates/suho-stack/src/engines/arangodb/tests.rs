@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::super::endpoint::tests::local;
 use super::recorded::{Answer, KNOWN, Request, serve};
 use super::*;
-use crate::deployment::{Deployment, Files, SettingKind, Variables};
+use crate::deployment::{Deployment, Files, Secret, SettingKind, SettingValue, Variables};
 
 const REFUSED: &str =
     r#"{"code":401,"error":true,"errorMessage":"not authorized to execute this request","errorNum":11}"#;
@@ -154,7 +154,11 @@ async fn recorded_every_option_that_the_server_has_otherwise_or_not_at_all_is_na
     let mut variables = Variables::default();
     variables.generate_missing(Deployment::required_variables(&files, &["docker-compose.yml"]).unwrap());
     let deployment = Deployment::read(&files, &["docker-compose.yml"], &variables).unwrap();
-    let settings = Setting::of(deployment.service("suho-arangodb").unwrap(), &files).unwrap();
+    let mut settings = Setting::of(deployment.service("suho-arangodb").unwrap(), &files).unwrap();
+    for setting in settings.iter_mut().filter(|setting| setting.value.is_secret()) {
+        // The one that the recorded server lets in.
+        setting.value = SettingValue::Secret(Secret::new("ar1"));
+    }
     let options = told(&settings);
     for finding in findings(&settings, options.clone()).await {
         assert!(finding.verdict.is_fine(), "{finding:?}");

@@ -36,10 +36,12 @@ pub async fn one_feed(
     let published = on_the_way(relayed.clone());
     let folding = async {
         let publication = kafka::publication::publish(topic, &name, &published).await?;
-        tokio::try_join!(
+        // Both to their ends, as each removes its tables there.
+        let (from_clickhouse, from_timescaledb) = tokio::join!(
             clickhouse::candles::candles(columns, &name, &publication, published.len()),
             postgresql::candles::candles(hypertable, &name, &relayed),
-        )
+        );
+        Ok((from_clickhouse?, from_timescaledb?))
     };
     let folded = Box::pin(folding).await;
     let withdrawn = kafka::publication::withdraw(topic, &name).await;

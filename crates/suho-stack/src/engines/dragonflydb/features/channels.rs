@@ -1,6 +1,6 @@
 //! Messages to subscribers, and keys that announce their end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use redis::{AsyncTypedCommands, Msg, SetExpiry, SetOptions};
@@ -80,6 +80,7 @@ pub async fn expiry(subject: &Subject<'_>, life: SetExpiry) -> Result<Evidence, 
     let Scratch { name, value } = Scratch::new();
     let proof = async {
         let mut connection = client::connect(endpoint).await?;
+        let before = Instant::now();
         set_for_a_while(endpoint, &name, &value, life).await?;
         // Asked in one step, as the key may go between two: what is there has a life left, and what is gone has none.
         let left: Result<i64, _> = redis::cmd("PTTL").arg(&name).query_async(&mut connection).await;
@@ -100,10 +101,27 @@ pub async fn expiry(subject: &Subject<'_>, life: SetExpiry) -> Result<Evidence, 
         let action = "see a key go at its end";
         let still_there = |_| endpoint.unexpected(action, "nothing", format!("the key after {PATIENCE:?}"));
         timeout(PATIENCE, gone).await.map_err(still_there)??;
-        Ok(left)
+        let (lived, owed) = (before.elapsed(), length(life));
+        if lived < owed {
+            return Err(endpoint.unexpected("keep a key for its life", format!("{owed:?}"), format!("{lived:?}")));
+        }
+        Ok(lived)
     };
-    let left = prove_and_remove(endpoint, proof, delete(endpoint, &[&name])).await?;
-    Evidence::proved(format!("a key that had {left} ms left was gone after them"))
+    let lived = prove_and_remove(endpoint, proof, delete(endpoint, &[&name])).await?;
+    Evidence::proved(format!(
+        "a key of {:?} was gone after {} ms",
+        length(life),
+        lived.as_millis()
+    ))
+}
+
+/// How long a key with this `life` stays at least; one without an end is noticed by its having none.
+fn length(life: SetExpiry) -> Duration {
+    match life {
+        SetExpiry::PX(milliseconds) => Duration::from_millis(milliseconds),
+        SetExpiry::EX(seconds) => Duration::from_secs(seconds),
+        _ => Duration::ZERO,
+    }
 }
 
 /// Sets a key with a `life`, and hears of its end.

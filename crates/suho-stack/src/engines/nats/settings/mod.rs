@@ -45,7 +45,13 @@ pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<V
             SettingKind::Environment => Some(view.variable(setting)),
         })
         .collect();
-    let is_explained = findings.iter().flatten().any(|finding| !finding.verdict.is_fine());
+    // A variable that no line names is no part of the file.
+    let is_of_the_file = |setting: &Setting| setting.kind == SettingKind::File || setting.value.is_secret();
+    let is_explained = settings
+        .iter()
+        .zip(&findings)
+        .filter(|(setting, _)| is_of_the_file(setting))
+        .any(|(_, finding)| finding.as_ref().is_some_and(|finding| !finding.verdict.is_fine()));
     let told = view.what_the_digest_tells(is_explained);
     Ok(settings
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::super::super::proving::{Finding, SettingVerdict};
 use super::super::super::{Endpoint, EngineError};
@@ -70,7 +70,7 @@ impl Effects {
             "NO_TS_TUNE" => Finding::not_askable(
                 "the tuning would write into a file that config_file replaces; each setting in effect is a row of its own",
             ),
-            "TIMESCALEDB_TELEMETRY" => self.telemetry(view),
+            "TIMESCALEDB_TELEMETRY" => self.telemetry(value, view),
             key => match self.lets_in.get(key) {
                 Some(true) => Finding::in_effect("(secret)", "its role logged in with it"),
                 Some(false) => Finding::differs("another password", "the server refused it: 28P01"),
@@ -103,16 +103,12 @@ impl Effects {
         )
     }
 
-    fn telemetry(&self, view: &View) -> Finding {
+    fn telemetry(&self, configured: &str, view: &View) -> Finding {
         if let Some(reason) = view.left_out.get("timescaledb.telemetry_level") {
             return Finding::not_offered(reason.clone());
         }
-        let jobs = self.telemetry_jobs;
-        Finding::compared(
-            jobs == 0,
-            if jobs == 0 { "off" } else { "its job is scheduled" },
-            "timescaledb_information.jobs",
-        )
+        let effective = if self.telemetry_jobs == 0 { "off" } else { "basic" };
+        Finding::compared(configured == effective, effective, "whether its job is scheduled")
     }
 }
 
@@ -127,7 +123,7 @@ fn value_of<'a>(settings: &'a [Setting], key: &str) -> Option<&'a str> {
 fn is_let_in(endpoint: &Endpoint, answer: Result<Client, tokio_postgres::Error>) -> Result<bool, EngineError> {
     match answer {
         Ok(_) => Ok(true),
-        Err(error) if error.code() == Some(&tokio_postgres::error::SqlState::INVALID_PASSWORD) => Ok(false),
+        Err(error) if error.code() == Some(&SqlState::INVALID_PASSWORD) => Ok(false),
         Err(error) => Err(endpoint.failed("log in")(error)),
     }
 }
@@ -136,7 +132,8 @@ async fn other_ways(endpoint: &Endpoint) -> Result<Option<i64>, EngineError> {
     let password = endpoint.credential(Account::Administrator.password())?;
     match client::log_in_as(endpoint, Account::Administrator, password).await? {
         Ok(administrator) => count(endpoint, &administrator, OTHER_WAYS).await.map(Some),
-        Err(_) => Ok(None),
+        Err(error) if error.code() == Some(&SqlState::INVALID_PASSWORD) => Ok(None),
+        Err(error) => Err(endpoint.failed("log in as the administrator")(error)),
     }
 }
 

@@ -37,7 +37,7 @@ pub use state::{Absent, Member, StackState};
 pub use timeline::{Phase, Timeline};
 
 use crate::{
-    engines::Endpoint,
+    engines::{Endpoint, Restart},
     runtime::{Docker, sweep::Swept},
 };
 use guard::Guard;
@@ -104,6 +104,15 @@ impl Stack {
                 .map(String::as_str)
                 .collect()
         })
+    }
+
+    /// Takes note of where its services are reached since `restarter` restarted them: Docker may have chosen other ports.
+    pub async fn follow(&mut self, restarter: &Restarter) {
+        for member in &mut self.state.members {
+            if let Some(endpoint) = restarter.endpoint(&member.service).await {
+                member.endpoint = endpoint;
+            }
+        }
     }
 
     /// Removes the stack and says what was removed; unlike a drop it reports what went wrong.

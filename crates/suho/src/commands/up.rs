@@ -35,7 +35,7 @@ pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
         Some(path) => Some(File::create(path).with_context(|| format!("failed to write {}", path.display()))?),
         None => None,
     };
-    let stack = builder.start().await?;
+    let mut stack = builder.start().await?;
     if let Some(mut trace) = trace {
         trace
             .write_all(stack.timeline().chrome_trace().as_bytes())
@@ -45,8 +45,10 @@ pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     let took = stack.timeline().elapsed();
     let mut inquiry = inquiry(stack.state(), arguments.verify);
     // Nobody uses it yet.
-    inquiry.restart = Some(Arc::new(Restarter::of(stack.state()).await?));
+    let restarter = Arc::new(Restarter::of(stack.state()).await?);
+    inquiry.restart = Some(restarter.clone());
     let proof = report::asked(&inquiry).await;
+    stack.follow(&restarter).await;
     // A stack that does not hold what it promises is left running too, for its owner to look at.
     let state = stack.leave_running()?;
     pages.write(&proof, &state.phases)?;

@@ -98,6 +98,19 @@ fn a_stack_lives_from_up_to_down() {
     run(suho().args(["env", "--name", &name]), 2);
 }
 
+/// Docker gives a restarted engine other ports.
+#[test]
+fn a_stack_that_was_proved_with_restarts_is_found_where_it_serves_now() {
+    let name = unique("restarted");
+
+    let up = stdout(&run(suho().args(["up", "nats", "--verify", "--name", &name]), 0));
+    let again = suho().args(["verify", "--name", &name]).output().unwrap();
+    run(suho().args(["down", &name]), 0);
+
+    assert!(up.contains("all fine") && !up.contains("--allow-restart"), "{up}");
+    assert_eq!(again.status.code(), Some(0), "{}", stdout(&again));
+}
+
 /// The engine runs with one file and the owner believes in another.
 #[test]
 fn a_setting_that_is_not_in_effect_is_named_with_its_mend_and_exits_with_1() {

@@ -225,13 +225,14 @@ async fn judge(score: &mut Score, stack: &Stack, service: &str, mutation: Mutati
         let is_mutant = lot
             .iter()
             .any(|mutant| mutant.setting.file == setting.file && mutant.setting.key == setting.key);
-        let cannot_tell = matches!(
-            verdict,
-            SettingVerdict::NotAskable { .. } | SettingVerdict::NotOffered { .. }
-        );
-        if is_mutant && !cannot_tell {
-            score.note(mutation, setting, !verdict.is_fine());
-        } else if !is_mutant && !follow.contains(&setting.key.as_str()) {
+        if is_mutant {
+            match verdict {
+                SettingVerdict::NotAskable { reason } | SettingVerdict::NotOffered { reason } => {
+                    score.untold(mutation, setting, reason);
+                }
+                verdict => score.note(mutation, setting, !verdict.is_fine()),
+            }
+        } else if !follow.contains(&setting.key.as_str()) {
             assert!(
                 verdict.is_fine(),
                 "{mutation:?}: {} {} was not touched and is {verdict:?}",
@@ -298,6 +299,8 @@ pub async fn try_other_expectations(
 pub struct Score {
     caught: Vec<(Mutation, String)>,
     survived: Vec<(Mutation, String)>,
+    /// Those of which the engine tells nothing, with the reason.
+    untold: Vec<(Mutation, String, String)>,
 }
 
 impl Score {
@@ -311,11 +314,20 @@ impl Score {
         }
     }
 
+    /// Notes that the engine tells nothing of `setting`, for `reason`: neither caught nor survived.
+    fn untold(&mut self, mutation: Mutation, setting: &Setting, reason: &str) {
+        let place = format!("{} {}", setting.place(), setting.key);
+        self.untold.push((mutation, place, reason.to_owned()));
+    }
+
     /// Prints the score; every survivor needs its reason in `excused`, and every excuse its survivor.
     ///
     /// An excuse names the mutation, the key and why nothing can tell.
     pub fn settle(&self, engine: &str, excused: &[(Mutation, &str, &str)]) {
         println!("{engine}: {self}");
+        for (mutation, place, reason) in &self.untold {
+            println!("  not told: {place} {mutation:?}: {reason}");
+        }
         let reason_of = |mutation: &Mutation, place: &str| {
             excused
                 .iter()
@@ -343,6 +355,7 @@ impl Score {
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tried = self.caught.len() + self.survived.len();
-        write!(f, "{} of {tried} mutations caught", self.caught.len())
+        write!(f, "{} of {tried} mutations caught", self.caught.len())?;
+        write!(f, ", {} not told", self.untold.len())
     }
 }

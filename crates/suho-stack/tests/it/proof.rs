@@ -4,10 +4,10 @@ use rstest::rstest;
 use suho_stack::{
     deployment::{Deployment, Files, Setting, Variables},
     engines::{
-        self, EngineError, Evidence,
+        self, EngineError, Evidence, SettingVerdict,
         feed::{Decimal, Tick},
     },
-    proof::{Check, Inquiry, Verdict, whole},
+    proof::{Check, Inquiry, Report, Verdict, whole},
     stack::{
         ImageSource, Stack,
         images::{AIRGAP_FILE, COMPOSE_FILE},
@@ -30,6 +30,24 @@ fn settings_of_the_deployment() -> BTreeMap<String, usize> {
         .collect()
 }
 
+/// How many settings of each engine have a reason in place of a proof: the editions and stand-ins of the air-gap images
+/// lack them, or no view shows them. `ArangoDB` is not there at all. Whoever adds a setting proves it or counts it here.
+const NOT_PROVABLE: [(&str, usize); 4] = [
+    ("suho-clickhouse", 43),
+    ("suho-dragonflydb", 5),
+    ("suho-postgresql", 3),
+    ("suho-weaviate", 1),
+];
+
+/// By service, the rows with such a verdict.
+fn counted(report: &Report, verdict: impl Fn(&SettingVerdict) -> bool) -> BTreeMap<String, usize> {
+    let mut rows = BTreeMap::new();
+    for row in report.settings.iter().filter(|row| verdict(&row.verdict)) {
+        *rows.entry(row.service.clone()).or_default() += 1;
+    }
+    rows
+}
+
 /// The promise of the whole: a fresh stack holds all that its files say, and no row is dropped on the way.
 #[tokio::test]
 async fn every_setting_of_the_deployment_is_a_row_and_a_fresh_stack_is_fine() {
@@ -37,11 +55,12 @@ async fn every_setting_of_the_deployment_is_a_row_and_a_fresh_stack_is_fine() {
 
     let report = Inquiry::of(stack.state()).run(|_| ()).await;
 
-    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
-    for row in &report.settings {
-        *rows.entry(row.service.clone()).or_default() += 1;
-    }
-    assert_eq!(rows, settings_of_the_deployment());
+    let configured = settings_of_the_deployment();
+    assert_eq!(counted(&report, |_| true), configured);
+    let mut not_provable = BTreeMap::from(NOT_PROVABLE.map(|(service, rows)| (service.to_owned(), rows)));
+    not_provable.insert("suho-arangodb".to_owned(), configured["suho-arangodb"]);
+    let not_in_effect = counted(&report, |verdict| *verdict != SettingVerdict::InEffect);
+    assert_eq!(not_in_effect, not_provable);
     let wrong: Vec<_> = report.settings.iter().filter(|row| !row.verdict.is_fine()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     let failed: Vec<_> = report

@@ -93,7 +93,7 @@ impl View<'_> {
 
     /// A key that the broker hands on: it says whether it was started with it, and its file says with which value.
     fn handed_on(&self, setting: &Setting) -> Finding {
-        let origin = "the file that the broker was started with";
+        let origin = "the file that the broker was started on, as it is now";
         let shown = self
             .process
             .line(setting)

@@ -57,7 +57,7 @@ impl View<'_> {
     }
 
     fn written(&self, setting: &Setting) -> Finding {
-        let origin = "the file that the broker's command line names for its log";
+        let origin = "the file that the broker's command line names for its log, as it is now";
         let shown = self.process.line(setting).unwrap_or("nothing");
         Finding::compared(shown == setting.value.expose(), shown, origin)
     }

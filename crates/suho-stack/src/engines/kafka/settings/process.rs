@@ -34,7 +34,7 @@ const LOGGING_FILE: &str = "-Dlog4j.configuration=file:";
 /// What the broker's process was started with.
 pub(super) struct Process {
     words: Vec<String>,
-    /// By the deployment's file and the key: the value in the file that the process was started on.
+    /// By the deployment's file and the key: the value in the file that the process was started on, as it is now.
     lines: BTreeMap<(String, String), String>,
 }
 
@@ -94,7 +94,7 @@ impl Process {
         self.words.iter().rev().find_map(|word| word.strip_prefix(LOGGING_FILE))
     }
 
-    /// The value of `setting` in the file that the process was started on.
+    /// The value of `setting` in the file that the process was started on, as it is now.
     pub(super) fn line(&self, setting: &Setting) -> Option<&str> {
         let line = self.lines.get(&(setting.file.clone(), setting.key.clone()));
         line.map(String::as_str)

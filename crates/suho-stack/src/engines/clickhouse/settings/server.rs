@@ -49,17 +49,18 @@ struct ServerSetting {
 impl View {
     pub(super) async fn ask(inquiry: Inquiry<'_>) -> Result<Self, EngineError> {
         let read = |action, query| client::documents(inquiry.endpoint, inquiry.service, action, query);
-        let (settings, names, disks, directories) = tokio::try_join!(
+        // To its end, whatever fails beside it: the pools are asked for with a table that is removed again.
+        let (settings, names, disks, directories) = tokio::join!(
             with_pools(inquiry),
             read("read the server's names", NAMES),
             read("read system.disks", DISKS),
             read("read system.user_directories", DIRECTORIES),
-        )?;
+        );
         Ok(Self {
-            settings: server_settings(&settings),
-            names: names.into_iter().next().unwrap_or_default(),
-            disks,
-            directories,
+            settings: server_settings(&settings?),
+            names: names?.into_iter().next().unwrap_or_default(),
+            disks: disks?,
+            directories: directories?,
             stand_in: inquiry.stand_in,
         })
     }

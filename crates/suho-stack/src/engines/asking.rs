@@ -14,7 +14,8 @@ const PAUSE: Duration = Duration::from_millis(25);
 const FIRST_LIMIT: Duration = Duration::from_secs(1);
 /// What an attempt is given at most, however slow the machine.
 const LAST_LIMIT: Duration = Duration::from_secs(8);
-/// For connecting before a check, where that is a step of its own. The three limits of a check are fourteen seconds together.
+/// For connecting before a check, where that is a step of its own. The three limits of a check are fourteen seconds
+/// together.
 #[cfg(any(feature = "dragonflydb", feature = "nats"))]
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// For a check that writes and reads, and for the strangers.

@@ -9,7 +9,24 @@ mod selection;
 
 const DIRECTORY: &str = "../../compose";
 
+/// Set to `no`, no file is embedded: a packager builds the crates without the deployment beside them.
+const SWITCH: &str = "SUHO_EMBED";
+
 fn main() -> Result<(), Box<dyn error::Error>> {
+    println!("cargo::rerun-if-env-changed={SWITCH}");
+    let source = if env::var_os(SWITCH).is_some_and(|value| value == "no") {
+        // Without this line cargo runs the script anew whenever any file of the crate has changed.
+        println!("cargo::rerun-if-changed=build.rs");
+        "&[]".to_owned()
+    } else {
+        embedding()?
+    };
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("embedded.rs"), source)?;
+    Ok(())
+}
+
+/// Every file of the deployment, as the source of a list.
+fn embedding() -> Result<String, Box<dyn error::Error>> {
     let directory = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join(DIRECTORY);
     let directory = directory
         .canonicalize()
@@ -23,7 +40,6 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         writeln!(source, "    ({file:?}, include_bytes!({path:?})),")?;
     }
     source.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("embedded.rs"), source)?;
     println!("cargo::rerun-if-changed={DIRECTORY}");
-    Ok(())
+    Ok(source)
 }

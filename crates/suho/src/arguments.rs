@@ -1,9 +1,14 @@
 //! The command line, its help and its examples.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use suho_stack::{
+    deployment::{DeploymentError, Files},
     engines,
     proof::Scope,
     stack::{ImageSource, Ports, StackError, state::valid_name},
@@ -56,7 +61,16 @@ pub enum Command {
     )]
     Images(Images),
     /// Check what this machine offers, and say how to mend what it lacks
-    Doctor(Listing),
+    Doctor(Doctor),
+    /// Write the manual pages: one of suho, and one of each command
+    #[command(
+        after_help = "Examples:\n  suho manual ~/.local/share/man/man1\n  suho manual man && man -l man/suho-up.1"
+    )]
+    Manual {
+        /// Is made where it does not exist
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  source <(suho completions bash)")]
     Completions {
@@ -71,6 +85,25 @@ pub struct Source {
     /// The directory that holds docker-compose.yml; the files inside this program by default
     #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
     pub directory: Option<PathBuf>,
+}
+
+impl Source {
+    /// What describes the deployment.
+    pub fn files(&self) -> Result<Files, DeploymentError> {
+        match &self.directory {
+            Some(directory) => Files::from_directory(directory),
+            None => Ok(Files::embedded()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub source: Source,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -288,6 +321,12 @@ pub fn print_completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "suho", &mut script);
     say!("{}", String::from_utf8_lossy(&script));
+}
+
+/// Writes the manual pages into `directory`.
+pub fn write_manual(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    clap_mangen::generate_to(Arguments::command(), directory)
 }
 
 fn stack_name(text: &str) -> Result<String, StackError> {

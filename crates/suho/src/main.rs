@@ -80,6 +80,7 @@ async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Down(arguments) => commands::down::run(arguments).await,
         Command::Images(arguments) => commands::images::run(arguments).await,
         Command::Doctor(arguments) => commands::doctor::run(arguments).await,
+        Command::Manual { directory } => commands::manual::run(&directory),
         Command::Completions { shell } => {
             arguments::print_completions(shell);
             Ok(Outcome::Fine)

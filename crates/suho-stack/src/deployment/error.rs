@@ -61,6 +61,17 @@ pub enum DeploymentError {
         source: io::Error,
     },
 
+    /// The library was compiled without the deployment's files, and no directory is given.
+    #[error("find a deployment: this build of suho holds no deployment; give --directory or set SUHO_COMPOSE_DIR")]
+    NoneEmbedded,
+
+    /// A directory is given that holds none of the deployment's files.
+    #[error("find a deployment in {}: no file in it belongs to a deployment; give the directory of docker-compose.yml", path.display())]
+    EmptyDirectory {
+        /// What was looked into.
+        path: PathBuf,
+    },
+
     /// A file is named that is not there.
     #[error("find `{file}` among the deployment's files; it has to lie in the directory of docker-compose.yml")]
     NoSuchFile {

@@ -22,6 +22,9 @@ pub struct Files {
 
 impl Files {
     /// The files that travel inside this library.
+    ///
+    /// None do where it was compiled with `SUHO_EMBED=no`: asking for any of them is then
+    /// [`DeploymentError::NoneEmbedded`].
     #[must_use]
     pub fn embedded() -> Self {
         let files = EMBEDDED
@@ -43,6 +46,11 @@ impl Files {
             let bytes = fs::read(&path).map_err(|source| error(&path, source))?;
             files.insert(file, Cow::Owned(bytes));
         }
+        if files.is_empty() {
+            return Err(DeploymentError::EmptyDirectory {
+                path: directory.to_owned(),
+            });
+        }
         Ok(Self { files })
     }
 
@@ -54,6 +62,9 @@ impl Files {
 
     /// The text of a file.
     pub fn text(&self, path: &str) -> Result<&str, DeploymentError> {
+        if self.files.is_empty() {
+            return Err(DeploymentError::NoneEmbedded);
+        }
         let bytes = self
             .get(path)
             .ok_or_else(|| DeploymentError::NoSuchFile { file: path.to_owned() })?;
@@ -193,5 +204,17 @@ mod tests {
         assert!(error.contains("find `b.conf`"), "{error}");
         let error = Files::from_directory(Path::new("/nowhere")).unwrap_err().to_string();
         assert_eq!(error, "read /nowhere");
+    }
+
+    #[test]
+    fn no_deployment_at_all_is_an_error_of_its_own() {
+        let none = Files { files: BTreeMap::new() };
+        let error = none.text("docker-compose.yml").unwrap_err().to_string();
+        assert!(error.contains("this build of suho holds no deployment"), "{error}");
+        assert!(error.contains("give --directory or set SUHO_COMPOSE_DIR"), "{error}");
+
+        let directory = tempfile::tempdir().unwrap();
+        let error = Files::from_directory(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("no file in it belongs to a deployment"), "{error}");
     }
 }

@@ -5,14 +5,14 @@ use std::{fs, net::TcpListener, process::Stdio};
 use futures::future::join_all;
 use serde::Serialize;
 use suho_stack::{
-    deployment::{Deployment, Files, Variables},
+    deployment::{Deployment, Variables},
     engines,
     runtime::{Docker, registry::is_reachable},
     stack::images::Editions,
 };
 use tokio::process::Command;
 
-use crate::{Outcome, arguments::Listing, output};
+use crate::{Outcome, arguments::Doctor, output};
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,8 +64,8 @@ impl Finding {
     }
 }
 
-pub async fn run(arguments: Listing) -> anyhow::Result<Outcome> {
-    let deployment = Editions::read(&Files::embedded(), Variables::from_process_environment())?.upstream;
+pub async fn run(arguments: Doctor) -> anyhow::Result<Outcome> {
+    let deployment = Editions::read(&arguments.source.files()?, Variables::from_process_environment())?.upstream;
     let findings = [
         engine().await,
         compose().await,

@@ -56,10 +56,7 @@ struct Row {
 
 impl Described {
     fn read(source: &Source) -> anyhow::Result<Self> {
-        let files = match &source.directory {
-            Some(directory) => Files::from_directory(directory)?,
-            None => Files::embedded(),
-        };
+        let files = source.files()?;
         let editions = Editions::read(&files, Variables::from_process_environment())?;
         Ok(Self { files, editions })
     }

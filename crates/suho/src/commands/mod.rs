@@ -5,6 +5,7 @@ pub mod down;
 pub mod env;
 pub mod images;
 pub mod logs;
+pub mod manual;
 pub mod ps;
 pub mod up;
 pub mod verify;

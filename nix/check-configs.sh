@@ -1,0 +1,19 @@
+# shellcheck shell=bash disable=SC2154 # the variables are set by Nix
+# Copies a deployment with its settings changed, and checks every file of it. From its derivation: $files, $settingsPath, $out.
+set -euo pipefail
+
+suho config merge --directory "$files" --settings "$settingsPath" --output "$out"
+cd "$out"
+
+# Names, kinds and syntax, for every engine.
+suho config check --directory .
+
+# The engines' own checkers.
+data=$(mktemp -d)
+postgres -C shared_buffers -D "$data" -c config_file="$PWD/postgresql.conf" >/dev/null
+xmllint --noout clickhouse-config.xml clickhouse-users.xml
+SUHO_NATS_PASSWORD=checked SUHO_NATS_SYSTEM_PASSWORD=checked nats-server -t -c nats-server.conf
+
+# Each variable that the example leaves empty has to be given.
+sed -n 's/^\([A-Z_]*\)=$/\1=checked/p' .env.example >"$data/env"
+docker-compose --env-file "$data/env" --file docker-compose.yml config --quiet

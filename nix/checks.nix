@@ -1,0 +1,64 @@
+# What `nix flake check` holds a change against, besides the builds of the packages.
+{ pkgs, stack }:
+let
+  workspace = import ./packages/workspace.nix { inherit pkgs; };
+
+  # A command of cargo over the workspace, which leaves nothing but its success.
+  cargo =
+    name: tools: command:
+    pkgs.rustPlatform.buildRustPackage {
+      pname = "suho-${name}";
+      inherit (workspace) version;
+      src = workspace.sourceOf [
+        "Cargo.lock"
+        "Cargo.toml"
+        "clippy.toml"
+        "compose"
+        "crates"
+        "rustfmt.toml"
+      ];
+      cargoLock = { inherit (workspace) lockFile; };
+      nativeBuildInputs = tools;
+      buildPhase = command;
+      installPhase = "touch $out";
+      doCheck = false;
+    };
+
+  nixFiles = workspace.sourceOf [
+    "flake.nix"
+    "nix"
+  ];
+in
+{
+  inherit (stack) configs compose suho;
+
+  rust-format = cargo "format" [ pkgs.rustfmt ] "cargo fmt --all --check";
+  rust-lints = cargo "lints" [
+    pkgs.clippy
+  ] "cargo clippy --locked --workspace --all-targets -- -D warnings";
+  rust-documents = cargo "documents" [ ] ''
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+  '';
+  # Those that need no engine.
+  rust-tests = cargo "tests" [ ] "cargo test --locked --workspace --lib --bins";
+
+  nix-format = pkgs.runCommand "nix-format" { nativeBuildInputs = [ pkgs.nixfmt ]; } ''
+    find ${nixFiles} -name '*.nix' -exec nixfmt --check {} +
+    touch $out
+  '';
+  nix-dead-code = pkgs.runCommand "nix-dead-code" { nativeBuildInputs = [ pkgs.deadnix ]; } ''
+    deadnix --fail ${nixFiles}
+    touch $out
+  '';
+  nix-shell-scripts =
+    pkgs.runCommand "nix-shell-scripts" { nativeBuildInputs = [ pkgs.shellcheck ]; }
+      ''
+        find ${nixFiles} -name '*.sh' -exec shellcheck --shell bash {} +
+        touch $out
+      '';
+
+  # The lock holds what the flake asks for, and nothing more.
+  lock = import ./lock-check.nix { inherit pkgs; };
+  # Nix reads of the compose file what Docker reads.
+  yaml = import ./yaml-check.nix { inherit pkgs; };
+}

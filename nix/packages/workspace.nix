@@ -1,0 +1,24 @@
+# The Rust workspace, cut down to what a build is made of, so that nothing else builds it anew.
+{ pkgs }:
+let
+  root = ../..;
+  inherit (pkgs.lib) hasPrefix removePrefix;
+in
+{
+  inherit ((builtins.fromTOML (builtins.readFile (root + "/Cargo.toml"))).workspace.package) version;
+  lockFile = root + "/Cargo.lock";
+
+  # The tree with nothing but these files and directories of it.
+  sourceOf =
+    wanted:
+    builtins.path {
+      name = "suho-source";
+      path = root;
+      filter =
+        path: _:
+        let
+          relative = removePrefix (toString root + "/") path;
+        in
+        builtins.any (part: relative == part || hasPrefix (part + "/") relative) wanted;
+    };
+}

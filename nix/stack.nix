@@ -1,0 +1,93 @@
+# One deployment: its images, its configuration and its compose directory, by default that of this repository.
+{
+  pkgs,
+  # The command line, built without a deployment of its own.
+  suho,
+  # Pins in place of those of the compose file: { nats-server = "nats:2.15.1-alpine@sha256:…"; }.
+  images ? { },
+  # Settings in place of those of the files, by the names that `suho verify` prints:
+  # { "postgresql.conf".shared_buffers = "2GB"; "docker-compose.yml"."suho-weaviate.LOG_LEVEL" = "debug"; }.
+  settings ? { },
+  # Registries to be tried before the one that a pin names: { "docker.io" = [ "https://mirror.example" ]; }.
+  mirrors ? { },
+  # The directory that `suho images lock` writes.
+  manifests ? ./manifests,
+  # The directory of the compose file.
+  deployment ? ../compose,
+  # The platform of the images; that of the machine by default, and Linux's on a Mac, where Docker runs a virtual machine.
+  architecture ? if pkgs.stdenv.hostPlatform.isAarch64 then "arm64" else "amd64",
+}:
+let
+  inherit (builtins)
+    all
+    attrNames
+    attrValues
+    listToAttrs
+    map
+    readFile
+    ;
+
+  oci = import ./oci.nix {
+    inherit
+      pkgs
+      architecture
+      mirrors
+      manifests
+      ;
+  };
+  pins = import ./images.nix {
+    compose = readFile (deployment + "/docker-compose.yml");
+    overrides = images;
+  };
+  configs = import ./configs.nix {
+    inherit
+      pkgs
+      suho
+      deployment
+      settings
+      ;
+  };
+  # { "suho-weaviate.LOG_LEVEL" = "debug"; } of one service, as { LOG_LEVEL = "debug"; }.
+  changed =
+    service:
+    let
+      ofCompose = settings."docker-compose.yml" or { };
+      prefix = service + ".";
+      own = builtins.filter (pkgs.lib.hasPrefix prefix) (attrNames ofCompose);
+    in
+    listToAttrs (
+      map (name: {
+        name = pkgs.lib.removePrefix prefix name;
+        value = toString ofCompose.${name};
+      }) own
+    );
+  compose = import ./compose.nix { inherit pkgs configs pins; };
+in
+{
+  inherit pins configs compose;
+
+  # What the compose file says of each service, with the settings that are its environment.
+  services = builtins.mapAttrs (
+    name: service:
+    service
+    // pkgs.lib.optionalAttrs (service ? environment || changed name != { }) {
+      environment = service.environment or { } // changed name;
+    }
+  ) (import ./yaml.nix (readFile (deployment + "/docker-compose.yml"))).services;
+
+  # { image-postgresql = an archive; … }
+  archives = listToAttrs (
+    map (name: {
+      name = "image-${name}";
+      value = oci.archive "image-${name}" [ pins.${name} ];
+    }) (attrNames pins)
+  );
+  # All of them in one archive.
+  images = oci.archive "images" (attrValues pins);
+
+  # True where evaluation has to fetch nothing.
+  locked = all oci.isLocked (attrValues pins);
+
+  # The command line for this deployment.
+  suho = import ./packages/wrapped.nix { inherit pkgs suho compose; };
+}

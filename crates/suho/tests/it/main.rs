@@ -5,6 +5,7 @@
 //! - [`interruption`]: an interrupted start leaves nothing.
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
 //! - [`documents`]: the README tells what is true.
+//! - [`registry`]: a registry of this machine, and a front before it that breaks.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
@@ -12,6 +13,7 @@ mod deployed;
 mod documents;
 mod interruption;
 mod life;
+mod registry;
 
 use std::{
     path::{Path, PathBuf},

@@ -4,6 +4,7 @@
 //! - [`life`]: a stack from `up` to `down`.
 //! - [`interruption`]: an interrupted start leaves nothing.
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
+//! - [`nix`]: the flake, with a stand-in for nixpkgs.
 //! - [`documents`]: the README tells what is true.
 //! - [`registry`]: a registry of this machine, and a front before it that breaks.
 
@@ -13,6 +14,7 @@ mod deployed;
 mod documents;
 mod interruption;
 mod life;
+mod nix;
 mod registry;
 
 use std::{

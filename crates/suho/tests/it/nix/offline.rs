@@ -1,0 +1,4 @@
+use std::{collections::BTreeSet, fs, process::Command};
+
+use super::nix;
+use crate::{root, run, stdout};

@@ -1,0 +1,6 @@
+use std::fs;
+
+use rstest::rstest;
+
+use super::Downstream;
+use crate::copy_deployment;

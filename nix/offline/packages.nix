@@ -78,13 +78,8 @@ let
     '';
 in
 {
-  inherit lib runCommand system;
-
-  # pkgs/stdenv
-  stdenv.hostPlatform = {
-    isAarch64 = lib.hasPrefix "aarch64" system;
-    inherit system;
-  };
+  # lib, and pkgs/build-support/trivial-builders
+  inherit lib runCommand;
 
   # pkgs/by-name/ca/cacert
   cacert = runCommand "host-cacert" { } ''
@@ -151,6 +146,11 @@ in
   rustfmt = fromHost "rustfmt" [ "rustfmt" ];
   # pkgs/by-name/sh/shellcheck
   shellcheck = fromHost "shellcheck" [ "shellcheck" ];
+  # pkgs/stdenv
+  stdenv.hostPlatform = {
+    isAarch64 = lib.hasPrefix "aarch64" system;
+    inherit system;
+  };
   # pkgs/build-support/testers
   testers.runNixOSTest = test: elsewhere test.name;
   # pkgs/by-name/va/valkey

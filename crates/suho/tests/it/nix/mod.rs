@@ -2,11 +2,13 @@
 //!
 //! # Layout
 //! - [`images`]: from a registry to a running engine, the same to the last bit.
+//! - [`module`]: the services of NixOS are those of compose.
 //! - [`tampering`]: a changed byte anywhere fails, and is named.
 //! - [`typos`]: a typo in the configuration of any engine fails the build.
 //! - [`offline`]: the stand-in offers what the flake uses of nixpkgs, and nothing else.
 
 mod images;
+mod module;
 mod offline;
 mod tampering;
 mod typos;

@@ -1,0 +1,123 @@
+use std::{collections::BTreeMap, fs, process::Command};
+
+use serde_json::Value;
+
+use super::{nix, system};
+use crate::{copy_deployment, root, run};
+
+/// The module's configuration where it is enabled with what is by default, but for the archives: those are fetched.
+fn configuration() -> Value {
+    let (root, system) = (root().display().to_string(), system());
+    let expression = format!(
+        r#"let
+             nixpkgs = builtins.getFlake "path:{root}/nix/offline";
+             pkgs = nixpkgs.legacyPackages.{system};
+             stack = (import {root}/nix {{ inherit pkgs; }}).lib.mkStack {{ }};
+             module = import {root}/nix/module.nix {{ }} {{
+               inherit (nixpkgs) lib;
+               inherit pkgs;
+               config = {{
+                 services.suho = {{
+                   enable = true;
+                   environmentFile = "@environment@";
+                   variables = {{ SUHO_BIND_ADDRESS = "10.0.0.5"; }};
+                   inherit stack;
+                 }};
+                 virtualisation.docker.package = "@docker@";
+               }};
+             }};
+           in {{
+             inherit (module.config.systemd.services.suho-environment) script;
+             units = builtins.mapAttrs (_: unit: unit.serviceConfig or {{ }}) module.config.systemd.services;
+             containers = builtins.mapAttrs (_: container: removeAttrs container [ "imageFile" ])
+               module.config.virtualisation.oci-containers.containers;
+           }}"#
+    );
+    let output = run(nix().args(["eval", "--impure", "--json", "--expr", &expression]), 0);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The deployment as compose reads it, with the secrets of a new `.env`.
+fn compose(directory: &std::path::Path) -> Value {
+    copy_deployment(directory);
+    run(Command::new(root().join("scripts/env.sh")).arg(directory), 0);
+    let mut command = Command::new("docker");
+    command
+        .args(["compose", "--profile", "*", "config", "--format", "json"])
+        .current_dir(directory);
+    serde_json::from_slice(&run(&mut command, 0).stdout).unwrap()
+}
+
+#[test]
+fn the_module_runs_what_compose_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let compose = compose(directory.path());
+    let module = configuration();
+    let services: Vec<&String> = compose["services"].as_object().unwrap().keys().collect();
+    let containers = module["containers"].as_object().unwrap();
+    let ours: Vec<&String> = containers.keys().collect();
+    let runs = services.into_iter().filter(|name| *name != "suho-messaging");
+    assert_eq!(runs.collect::<Vec<_>>(), ours);
+
+    for (name, container) in containers {
+        let service = &compose["services"][name];
+        assert_eq!(container["hostname"], service["hostname"]);
+        assert_eq!(
+            container["cmd"].as_array().unwrap().len(),
+            service["command"].as_array().map_or(0, Vec::len)
+        );
+        let published = container["ports"].as_array().unwrap();
+        assert_eq!(
+            published.len(),
+            service["ports"].as_array().map_or(0, Vec::len),
+            "{name}"
+        );
+        for (ours, theirs) in published.iter().zip(service["ports"].as_array().into_iter().flatten()) {
+            let expected = format!(
+                "10.0.0.5:{}:{}",
+                theirs["published"].as_str().unwrap(),
+                theirs["target"]
+            );
+            assert_eq!(ours, &expected);
+        }
+        let targets = container["volumes"].as_array().unwrap().iter().map(|volume| {
+            let parts: Vec<&str> = volume.as_str().unwrap().split(':').collect();
+            parts[1].to_owned()
+        });
+        let expected = service["volumes"].as_array().into_iter().flatten();
+        let expected: Vec<_> = expected
+            .map(|volume| volume["target"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(targets.collect::<Vec<_>>(), expected);
+        let pinned = service["image"].as_str().unwrap().replace("@sha256:", ".sha256-");
+        assert_eq!(container["image"], pinned);
+    }
+    assert_eq!(module["units"]["docker-suho-kafka-topics"]["Restart"], "on-failure");
+}
+
+#[test]
+fn the_module_writes_the_environment_that_compose_gives() {
+    let directory = tempfile::tempdir().unwrap();
+    let compose = compose(directory.path());
+    let written = directory.path().join("run");
+    let script = configuration()["script"]
+        .as_str()
+        .unwrap()
+        .replace("@environment@", &directory.path().join(".env").display().to_string())
+        .replace("@docker@/bin/docker", "true")
+        .replace("/run/suho", &written.display().to_string());
+    run(Command::new("bash").args(["-euc", &script]), 0);
+
+    for (name, service) in compose["services"].as_object().unwrap() {
+        let Ok(text) = fs::read_to_string(written.join(format!("{name}.env"))) else {
+            assert_eq!(name, "suho-messaging");
+            continue;
+        };
+        let ours: BTreeMap<&str, &str> = text.lines().map(|line| line.split_once('=').unwrap()).collect();
+        let theirs = service["environment"].as_object().into_iter().flatten();
+        let theirs: BTreeMap<&str, &str> = theirs
+            .map(|(key, value)| (key.as_str(), value.as_str().unwrap()))
+            .collect();
+        assert_eq!(ours, theirs, "{name}");
+    }
+}

@@ -1,6 +1,6 @@
 # The two commands of this project are `make up` and `make test`; the rest serves them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build images airgap up down clean test lint features env
+.PHONY: help bootstrap build images airgap up down clean test lint features flake env
 
 # Where bootstrap puts cargo, which a shell finds from the next login on, and where dockerd is, which only root's PATH names.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -56,6 +56,17 @@ features: ## Lint the library with no engine, and with each engine alone
 	  $(progress) "library with engine '$$engine' alone" \
 	    cargo clippy --locked --package suho-stack --all-targets --no-default-features --features "$$engine" -- -D warnings || exit 1; \
 	done
+
+nix = scripts/offline-nix.sh
+system = $(shell uname -m)-linux
+# All but the virtual machine, for which nixpkgs itself is needed.
+checks = $(shell $(nix) eval --raw .\#checks.$(system) --apply \
+  'checks: toString (builtins.filter (name: name != "e2e") (builtins.attrNames checks))' 2>/dev/null)
+
+flake: airgap ## Check the flake, with programs of this machine in the place of nixpkgs
+	@scripts/bootstrap.sh tests
+	$(nix) flake check --no-build
+	@for check in $(checks); do $(progress) "flake: $$check" $(nix) build --no-link --print-build-logs ".#checks.$(system).$$check" || exit 1; done
 
 env: ## Write compose/.env with random secrets, once
 	@scripts/env.sh

@@ -3,7 +3,7 @@
 #
 #   scripts/bootstrap.sh          says what it will install and asks
 #   scripts/bootstrap.sh airgap   also what builds the air-gap images, where a registry can be reached as well
-#   scripts/bootstrap.sh tests    also what only the tests need: the full TimescaleDB as a package of Node
+#   scripts/bootstrap.sh tests    also what only the tests need: Nix, a registry, the full TimescaleDB as a package of Node
 #   YES=1 scripts/bootstrap.sh    goes on without asking, as it does under CI or where there is no terminal
 #
 # On a machine that has Docker, compose v2, a C++ toolchain and Rust it does nothing.
@@ -17,6 +17,9 @@ rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 plugins=/usr/local/lib/docker/cli-plugins
 docker_log=/var/log/suho-dockerd.log
 pglite=crates/suho-stack/tests/pglite
+# The linters of Nix, that no package of Debian has: nixfmt is its port to Rust.
+nix_linters=(deadnix@1.3.1 nixfmt_rs@0.5.3)
+tools=$HOME/.cache/suho/tools
 missing=()
 purpose=${1:-}
 as_root=()
@@ -62,6 +65,12 @@ find_missing() {
   if [ "$purpose" = tests ]; then
     have node || missing+=(nodejs)
     have npm || missing+=(npm)
+    have nix || missing+=(nix-bin)
+    have docker-registry || missing+=(docker-registry)
+    have xmllint || missing+=(libxml2-utils)
+    have jq || missing+=(jq)
+    have rsync || missing+=(rsync)
+    have shellcheck || [ -n "${CI:-}" ] || missing+=(shellcheck)
   fi
   rust_is_recent || missing+=("rust>=$rust_version")
 }
@@ -118,6 +127,12 @@ install_pglite() {
     with_progress 'installing the full TimescaleDB for the tests' npm ci --prefix $pglite --no-audit --no-fund
 }
 
+# Unoptimised: they are quick enough, and built in seconds.
+install_nix_linters() {
+  { [ -x "$tools/bin/deadnix" ] && [ -x "$tools/bin/nixfmt" ]; } ||
+    with_progress 'building the linters of Nix' cargo install --quiet --locked --debug --root "$tools" "${nix_linters[@]}"
+}
+
 # Detached: an own session and no pipe of ours, so that whoever called us is not waited for.
 start_docker() {
   if [ -d /run/systemd/system ]; then
@@ -149,4 +164,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
   rust_is_recent || install_rust
 fi
 docker_answers || start_docker
-[ "$purpose" != tests ] || install_pglite
+if [ "$purpose" = tests ]; then
+  install_pglite
+  install_nix_linters
+fi

@@ -1,9 +1,14 @@
 # shellcheck shell=bash disable=SC2154 # the variables are set by Nix
 # The phases of nixpkgs' builder that suho's packages set, by this machine's cargo, unoptimised, in a cache of its own.
-home=$(getent passwd "$(id -u)" | cut -d : -f 6)
-export CARGO_HOME=$home/.cargo CARGO_TARGET_DIR=$home/.cache/suho/target CARGO_NET_OFFLINE=true HOME=$home
-# Where it lies in the store its path tells its content, so that cargo takes nothing old for it.
-cd "$src" || exit
+HOME=$(getent passwd "$(id -u)" | cut -d : -f 6)
+cache=$HOME/.cache/suho
+export HOME CARGO_HOME=$HOME/.cargo CARGO_TARGET_DIR=$cache/target CARGO_NET_OFFLINE=true
+
+# In the store every file is as old as time itself, by which cargo tells what has changed. In this copy only what has
+# changed is new.
+mkdir -p "$cache/source/$pname"
+rsync --recursive --links --checksum --delete --chmod=u+w "$src/" "$cache/source/$pname"
+cd "$cache/source/$pname" || exit
 
 if [ -n "${buildPhase:-}" ]; then
   eval "$buildPhase"

@@ -67,6 +67,8 @@ let
 
   container = name: service: {
     image = cfg.stack.pins.${pinOf service}.loadedName;
+    # It is loaded from the store, under a name that no registry has.
+    pull = "never";
     imageFile = cfg.stack.archives."image-${pinOf service}";
     cmd = service.command or [ ];
     inherit (service) hostname;

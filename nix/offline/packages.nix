@@ -1,4 +1,4 @@
-# The packages of nixpkgs that suho uses, each with where it lives there. None of them is what nixpkgs would build: they
+# The packages of nixpkgs that suho uses, each with where it lives there (all-packages.nix is in pkgs/top-level). None of them is what nixpkgs would build: they
 # are programs of this machine, or of the air-gap images, found when they are first built.
 { system }:
 let
@@ -86,24 +86,24 @@ in
     mkdir -p "$out/etc/ssl/certs"
     ln -s /etc/ssl/certs/ca-certificates.crt "$out/etc/ssl/certs/ca-bundle.crt"
   '';
-  # pkgs/development/compilers/rust
+  # all-packages.nix, of rustPackages in pkgs/development/compilers/rust
   cargo = fromHost "cargo" [ "cargo" ];
   # pkgs/by-name/cl/clickhouse
   clickhouse = elsewhere "clickhouse";
-  # pkgs/development/compilers/rust
+  # all-packages.nix, of rustPackages in pkgs/development/compilers/rust
   clippy = fromHost "clippy" [ "cargo-clippy" ];
-  # pkgs/by-name/cu/curl
+  # all-packages.nix, of pkgs/by-name/cu/curlMinimal
   curl = fromHost "curl" [ "curl" ];
   # pkgs/by-name/de/deadnix
   deadnix = fromCache "deadnix";
-  # pkgs/applications/virtualization/docker, in pkgs/top-level/all-packages.nix
+  # all-packages.nix, of pkgs/applications/virtualization/docker
   docker-client = fromHost "docker-client" [ "docker" ];
-  # pkgs/by-name/do/docker-compose
+  # pkgs/applications/virtualization/docker/compose.nix
   docker-compose = script "docker-compose" ''
     #!/bin/bash
     exec docker compose "$@"
   '';
-  # pkgs/build-support/install-shell-files
+  # pkgs/by-name/in/installShellFiles
   installShellFiles = runCommand "host-installShellFiles" { } ''
     mkdir -p "$out/bin"
     install -m 755 ${./install-shell-files.sh} "$out/bin/installShellCompletion"
@@ -115,7 +115,7 @@ in
   kcat = elsewhere "kcat";
   # pkgs/development/libraries/libxml2
   libxml2 = fromHost "libxml2" [ "xmllint" ];
-  # pkgs/by-name/ma/makeWrapper
+  # all-packages.nix, of pkgs/build-support/setup-hooks/make-wrapper.sh
   makeWrapper = script "makeWrapper" (builtins.readFile ./make-wrapper.sh);
   # pkgs/build-support/mkshell
   mkShell = attributes: runCommand "shell" { inherit (attributes) packages; } "touch $out";
@@ -125,13 +125,13 @@ in
   natscli = elsewhere "natscli";
   # pkgs/by-name/ni/nixfmt, here its port to Rust
   nixfmt = fromCache "nixfmt";
-  # pkgs/development/web/nodejs
+  # all-packages.nix, of pkgs/development/web/nodejs
   nodejs = fromHost "nodejs" [ "node" ];
   # pkgs/servers/sql/postgresql
   postgresql_17 = fromAirgapImage "timescaledb" "postgres" "/usr/lib/postgresql/17/bin/postgres";
   # pkgs/by-name/ru/rust-analyzer
   rust-analyzer = elsewhere "rust-analyzer";
-  # pkgs/development/compilers/rust
+  # pkgs/build-support/rust/build-rust-package
   rustPlatform.buildRustPackage =
     attributes:
     runCommand "${attributes.pname}-${attributes.version}" (
@@ -140,11 +140,11 @@ in
     // {
       inherit (attributes) pname version;
     };
-  # pkgs/development/compilers/rust
+  # all-packages.nix, of rustPackages in pkgs/development/compilers/rust
   rustc = fromHost "rustc" [ "rustc" ];
-  # pkgs/development/tools/rust/rustfmt
+  # all-packages.nix, of rustPackages in pkgs/development/compilers/rust
   rustfmt = fromHost "rustfmt" [ "rustfmt" ];
-  # pkgs/by-name/sh/shellcheck
+  # pkgs/development/tools/shellcheck
   shellcheck = fromHost "shellcheck" [ "shellcheck" ];
   # pkgs/stdenv
   stdenv.hostPlatform = {

@@ -1,56 +1,117 @@
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use serde_json::Value;
+use suho_stack::{
+    deployment::{Files, Variables},
+    engines,
+    stack::images::Editions,
+};
 
 use super::{Downstream, forget, loaded_name, lock};
 use crate::{
     left_behind,
     registry::{Registry, digest_of},
-    run, stdout, suho, unique,
+    root, run, stdout, suho, unique,
 };
 
+/// The air-gap image of each engine that has one, by the name of its pin.
+fn airgap_images() -> BTreeMap<String, String> {
+    let files = Files::from_directory(&root().join("compose")).unwrap();
+    let editions = Editions::read(&files, Variables::default()).unwrap();
+    let services = engines::all()
+        .iter()
+        .map(|engine| editions.airgap.service(engine.service()).unwrap());
+    services
+        .filter(|service| service.absent.is_none())
+        .map(|service| {
+            let name = service.name.trim_start_matches("suho-").to_owned();
+            (name, service.image.to_string())
+        })
+        .collect()
+}
+
 #[test]
-fn an_engine_starts_from_an_archive_that_nix_built_out_of_a_registry() {
+fn the_stack_starts_from_archives_that_nix_built_out_of_a_registry() {
     let registry = Registry::start();
     let front = registry.front();
-    let reference = front.reference(&registry.push_local("suho-airgap/nats-server:2.15"));
-    let downstream = Downstream::with_image("nats-server", &reference);
+    let references: BTreeMap<String, String> = airgap_images()
+        .into_iter()
+        .map(|(name, image)| (name, front.reference(&registry.push_local(&image))))
+        .collect();
+    let images: String = references
+        .iter()
+        .map(|(name, reference)| format!("images.{name} = \"{reference}\";"))
+        .collect();
+    let downstream = Downstream::new(&images);
 
-    let archive = downstream.build("image-nats-server");
-    let first = digest_of(&fs::read(&archive).unwrap());
-    forget(&archive);
-    let again = downstream.build("image-nats-server");
-    assert_eq!(archive, again);
-    assert_eq!(digest_of(&fs::read(&again).unwrap()), first);
-
-    let loaded = loaded_name(&reference);
-    run(
-        Command::new("docker")
-            .args(["load", "--quiet", "--input"])
-            .arg(&archive),
-        0,
-    );
-    let id = |name: &str| {
-        stdout(&run(
-            Command::new("docker").args(["inspect", "--format", "{{.Id}}", name]),
-            0,
-        ))
-    };
-    assert_eq!(id(&loaded), id("suho-airgap/nats-server:2.15"));
+    for name in references.keys() {
+        let archive = downstream.build(&format!("image-{name}"));
+        run(docker().args(["load", "--quiet", "--input"]).arg(&archive), 0);
+    }
+    for (name, image) in airgap_images() {
+        assert_eq!(id(&loaded_name(&references[&name])), id(&image));
+    }
 
     let compose = downstream.build("compose");
     let name = unique("flake");
-    let up = run(
-        suho()
-            .args(["up", "nats", "--name", &name, "--json", "--directory"])
-            .arg(&compose),
-        0,
-    );
-    assert!(String::from_utf8_lossy(&up.stderr).contains(&loaded), "{up:?}");
-    run(suho().args(["verify", "--name", &name]), 0);
+    let mut up = suho();
+    up.args(["up", "--name", &name, "--images", "upstream", "--verify", "--directory"])
+        .arg(&compose)
+        .args(references.keys().map(|name| format!("suho-{name}")));
+    let said = String::from_utf8(run(&mut up, 0).stderr).unwrap();
+    for reference in references.values() {
+        assert!(said.contains(&loaded_name(reference)), "{said}");
+    }
     run(suho().args(["down", &name]), 0);
     assert_eq!(left_behind(&name), "");
-    run(Command::new("docker").args(["rmi", &loaded]), 0);
+    for reference in references.values() {
+        run(docker().args(["rmi", &loaded_name(reference)]), 0);
+    }
+}
+
+#[test]
+fn an_archive_is_the_same_to_the_last_bit_when_nothing_of_it_was_there() {
+    let registry = Registry::start();
+    let front = registry.front();
+    let reference = front.reference(&registry.push_local("suho-airgap/dragonflydb:valkey-8.1"));
+    let downstream = Downstream::with_image("dragonflydb", &reference);
+
+    let first = downstream.build("image-dragonflydb");
+    let bits = digest_of(&fs::read(&first).unwrap());
+    let asked = front.asked().len();
+    forget(&first);
+    let second = downstream.build("image-dragonflydb");
+
+    assert_eq!(second, first);
+    assert_eq!(digest_of(&fs::read(&second).unwrap()), bits);
+    assert_eq!(front.asked().len(), 2 * asked, "{:?}", front.asked());
+}
+
+#[test]
+fn the_configuration_is_the_same_to_the_last_bit_when_nothing_of_it_was_there() {
+    let downstream = Downstream::new("");
+    let first = downstream.build("configs");
+    let hash = nar_hash(&first);
+    forget(&first);
+    let second = downstream.build("configs");
+
+    assert_eq!(second, first);
+    assert_eq!(nar_hash(&second), hash);
+}
+
+#[test]
+fn an_archive_of_another_architecture_holds_its_manifest() {
+    let registry = Registry::start();
+    let reference = registry.push_small("small/two-platforms:1", 10_000, 4);
+    let downstream = Downstream::new(&format!(
+        r#"images.nats-server = "{reference}"; architecture = "arm64";"#
+    ));
+    let index = unpack(&downstream.build("image-nats-server"), "index.json");
+
+    assert_eq!(
+        index["manifests"][0]["digest"],
+        registry.child_of(&reference, "arm64").as_str()
+    );
 }
 
 #[test]
@@ -116,6 +177,24 @@ fn with_a_lock_nothing_is_fetched_while_nix_evaluates() {
     command.args(["--option", "allow-import-from-derivation", "false"]);
 
     run(&mut command, 0);
+}
+
+fn docker() -> Command {
+    Command::new("docker")
+}
+
+fn id(image: &str) -> String {
+    stdout(&run(docker().args(["inspect", "--format", "{{.Id}}", image]), 0))
+}
+
+fn nar_hash(path: &Path) -> String {
+    stdout(&run(Command::new("nix-store").args(["--query", "--hash"]).arg(path), 0))
+}
+
+/// One file of JSON out of an archive.
+fn unpack(archive: &Path, file: &str) -> Value {
+    let output = run(Command::new("tar").arg("-xOf").arg(archive).arg(file), 0);
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn json(path: &Path) -> Value {

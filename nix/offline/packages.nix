@@ -1,5 +1,5 @@
-# The packages of nixpkgs that suho uses, each with where it lives there (all-packages.nix is in pkgs/top-level). None of them is what nixpkgs would build: they
-# are programs of this machine, or of the air-gap images, found when they are first built.
+# The packages of nixpkgs that suho uses, each with where it lives there (all-packages.nix is in pkgs/top-level). None of
+# them is what nixpkgs would build: they are programs of this machine, or of the air-gap images, found when first built.
 { system }:
 let
   lib = import ./lib.nix;

@@ -5,6 +5,7 @@
 //! - [`module`]: the services of NixOS are those of compose.
 //! - [`tampering`]: a changed byte anywhere fails, and is named.
 //! - [`typos`]: a typo in the configuration of any engine fails the build.
+//! - [`whole`]: the flake itself, with a lock.
 //! - [`offline`]: the stand-in offers what the flake uses of nixpkgs, and nothing else.
 
 mod images;
@@ -12,6 +13,7 @@ mod module;
 mod offline;
 mod tampering;
 mod typos;
+mod whole;
 
 use std::{
     fs,

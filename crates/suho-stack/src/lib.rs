@@ -5,11 +5,13 @@
 //! - [`causes`]: how an error and its causes are told.
 //! - [`deployment`]: what the stack *is*. The compose files as typed values, the configuration files, the fingerprint.
 //! - [`engines`]: everything known about one engine, in its own folder: readiness, client, checks.
+//! - [`config`]: what is wrong with the configuration, found without any engine; copies of it with other settings.
 //! - [`runtime`]: containers, images, networks, volumes. No engine's name appears there.
 //! - [`stack`]: a running stack: started in parallel, watched, stopped, found again.
 //! - [`proof`]: asks the engines of a running stack, ours or a deployed one, and collects the report.
 
 pub mod causes;
+pub mod config;
 pub mod deployment;
 pub mod engines;
 pub mod proof;

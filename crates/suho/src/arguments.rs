@@ -60,6 +60,12 @@ pub enum Command {
         after_help = "Examples:\n  suho images ls\n  suho images build --directory compose"
     )]
     Images(Images),
+    /// Check the configuration of the deployment without any engine, or change a copy of it
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  suho config check\n  suho config check --directory compose --json"
+    )]
+    Config(Config),
     /// Check what this machine offers, and say how to mend what it lacks
     Doctor(Doctor),
     /// Write the manual pages: one of suho, and one of each command
@@ -244,6 +250,23 @@ pub enum Images {
     },
     /// List what each image is, where it comes from, and its size
     Ls {
+        #[command(flatten)]
+        source: Source,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Find what no engine would understand: files that cannot be read as what they are, unknown names, wrong kinds
+    #[command(
+        after_help = "Asks no engine and no Docker. Names are held against the lists that this program has of each engine.\n\n\
+                      Examples:\n  suho config check\n  suho config check --directory compose\n  suho config check --json | jq '.complaints[].message'\n\n\
+                      Exit codes: 0 nothing is wrong; 1 something is; 2 the directory cannot be read."
+    )]
+    Check {
         #[command(flatten)]
         source: Source,
         /// Print the result as JSON

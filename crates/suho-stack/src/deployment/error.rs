@@ -181,3 +181,34 @@ pub enum DeploymentError {
         message: String,
     },
 }
+
+impl DeploymentError {
+    /// Where in the deployment's files it is, where that can be told.
+    #[must_use]
+    pub fn position(&self) -> Option<&Position> {
+        match self {
+            Self::Yaml { at, .. }
+            | Self::Interpolation { at, .. }
+            | Self::Image { at, .. }
+            | Self::Value { at, .. }
+            | Self::Inconsistent { at, .. }
+            | Self::EnvFile { at, .. }
+            | Self::Declaration { at, .. }
+            | Self::Setting { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
+    /// What is wrong there, for those who tell the place themselves; none where the whole error has to be told.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Yaml { message, .. }
+            | Self::Inconsistent { message, .. }
+            | Self::EnvFile { message, .. }
+            | Self::Declaration { message, .. }
+            | Self::Setting { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+}

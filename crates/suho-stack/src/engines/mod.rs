@@ -10,6 +10,7 @@
 //! - `go`: sizes as the runtime of Go reads them.
 //! - `http`: requests to those engines that are spoken to over HTTP.
 //! - `scratch`: names and values that nothing else has.
+//! - `vocabulary`: the names that an engine knows, out of a list in its folder.
 //! - `waiting`: what an engine said last while it was not ready.
 //!
 //! Adding an engine is adding a folder and one line in [`all`].
@@ -66,6 +67,7 @@ mod http;
     feature = "weaviate",
 ))]
 mod scratch;
+pub(crate) mod vocabulary;
 mod waiting;
 
 use std::fmt::Debug;
@@ -75,6 +77,7 @@ use async_trait::async_trait;
 pub use endpoint::{Endpoint, Place};
 pub use error::EngineError;
 pub use proving::{Evidence, Feature, Finding, Restart, SettingVerdict, Subject};
+pub use vocabulary::Objection;
 pub use waiting::Waiting;
 
 use crate::deployment::{Declarations, Setting};
@@ -114,6 +117,15 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Holds each of `settings` against what the live engine says, or does: one finding for each, in their order.
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError>;
+
+    /// What is wrong with `settings` as far as it can be told without the engine: names that it does not know, values of the
+    /// wrong kind. One answer for each, in their order.
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>>;
+
+    /// The same of what `declarations` lists for this engine, each with the name of what is declared.
+    fn object_to_declarations(&self, _declarations: &Declarations) -> Vec<(String, Objection)> {
+        Vec::new()
+    }
 
     /// The features that the platform relies on, each with its check.
     fn features(&self) -> &'static [Feature];

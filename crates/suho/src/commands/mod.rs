@@ -1,5 +1,6 @@
 //! A file per command.
 
+pub mod config;
 pub mod doctor;
 pub mod down;
 pub mod env;

@@ -10,6 +10,7 @@
 mod nats;
 mod xml;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -88,29 +89,98 @@ impl fmt::Display for SettingValue {
 /// Reads the settings of one file.
 type Reader = fn(&Files, &str) -> Result<Vec<Setting>, DeploymentError>;
 
-/// Which files hold settings, by the end of their names. What else a service mounts is run, not read as settings.
-const READERS: &[(&str, Reader)] = &[
-    ("postgresql.conf", postgresql),
-    (".xml", xml),
-    (".flags", flags),
-    ("arangod.conf", ini),
-    ("nats-server.conf", nats),
-    (".properties", properties),
-    (".cfg", properties),
+/// How the settings of a file are written.
+struct Format {
+    /// What the names of such files end in.
+    ending: &'static str,
+    read: Reader,
+    /// A setting per line, so that what is wrong with one line says nothing about the next.
+    by_line: bool,
+}
+
+/// Which files hold settings. What else a service mounts is run, not read as settings.
+const FORMATS: &[Format] = &[
+    Format::by_line("postgresql.conf", postgresql),
+    Format::nested(".xml", xml),
+    Format::by_line(".flags", flags),
+    Format::by_line("arangod.conf", ini),
+    Format::nested("nats-server.conf", nats),
+    Format::by_line(".properties", properties),
+    Format::by_line(".cfg", properties),
 ];
+
+impl Format {
+    const fn by_line(ending: &'static str, read: Reader) -> Self {
+        Self {
+            ending,
+            read,
+            by_line: true,
+        }
+    }
+
+    const fn nested(ending: &'static str, read: Reader) -> Self {
+        Self {
+            ending,
+            read,
+            by_line: false,
+        }
+    }
+}
+
+fn format_of(file: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| file.ends_with(format.ending))
+}
 
 impl Setting {
     /// Everything that the deployment sets for `service`: the files that it mounts, in their order, then its environment.
     pub fn of(service: &Service, files: &Files) -> Result<Vec<Self>, DeploymentError> {
         let mut settings = Vec::new();
-        for mount in &service.mounts {
-            let Mount::File { source, .. } = mount else { continue };
-            if let Some((_, read)) = READERS.iter().find(|(ending, _)| source.ends_with(ending)) {
-                settings.extend(read(files, source)?);
+        for file in Self::files_of(service) {
+            settings.extend(Self::in_file(files, file)?);
+        }
+        settings.extend(Self::in_environment_of(service));
+        Ok(settings)
+    }
+
+    /// The files that `service` mounts and that hold settings.
+    pub fn files_of(service: &Service) -> impl Iterator<Item = &str> {
+        let mounted = service.mounts.iter().filter_map(|mount| match mount {
+            Mount::File { source, .. } => Some(source.as_str()),
+            Mount::Volume { .. } => None,
+        });
+        mounted.filter(|file| format_of(file).is_some())
+    }
+
+    /// The settings of one file; none of a file that holds no settings.
+    pub fn in_file(files: &Files, file: &str) -> Result<Vec<Self>, DeploymentError> {
+        format_of(file).map_or(Ok(Vec::new()), |format| (format.read)(files, file))
+    }
+
+    /// As [`Setting::in_file`], and what is wrong with each line that cannot be read; those behind it are read nevertheless
+    /// where the file has a setting per line.
+    #[must_use]
+    pub fn in_file_and_faults(files: &Files, file: &str) -> (Vec<Self>, Vec<DeploymentError>) {
+        let mut faults = Vec::new();
+        let mut files = Cow::Borrowed(files);
+        loop {
+            let error = match Self::in_file(&files, file) {
+                Ok(settings) => return (settings, faults),
+                Err(error) => error,
+            };
+            let without = without_the_line_of(&error, &files, file);
+            faults.push(error);
+            match without {
+                Some(text) => files = Cow::Owned(files.into_owned().with(file, text)),
+                None => return (Vec::new(), faults),
             }
         }
+    }
+
+    /// The variables of the service's environment.
+    #[must_use]
+    pub fn in_environment_of(service: &Service) -> Vec<Self> {
         let variables = service.environment.iter().zip(service.environment_at.values());
-        settings.extend(variables.map(|((name, value), assigned)| Self {
+        let variables = variables.map(|((name, value), assigned)| Self {
             file: assigned.at.file.clone(),
             line: assigned.at.line,
             key: name.clone(),
@@ -120,8 +190,8 @@ impl Setting {
                 SettingValue::Plain(value.expose().to_owned())
             },
             kind: SettingKind::Environment,
-        }));
-        Ok(settings)
+        });
+        variables.collect()
     }
 
     /// Where it is written: `postgresql.conf:12`.
@@ -195,6 +265,19 @@ pub fn ini(files: &Files, file: &str) -> Result<Vec<Setting>, DeploymentError> {
             .ok_or_else(|| format!("`{line}` is no setting; write key = value, and put included settings here"))?;
         Ok(Some((format!("{section}{}", key.trim()), value.trim().to_owned())))
     })
+}
+
+/// The file with the line blank that `error` complains of; none where that would help nothing.
+fn without_the_line_of(error: &DeploymentError, files: &Files, file: &str) -> Option<String> {
+    let at = match error {
+        DeploymentError::Setting { at, .. } if format_of(file)?.by_line => at,
+        _ => return None,
+    };
+    let lines = files.text(file).ok()?.lines().enumerate();
+    let kept: Vec<_> = lines
+        .map(|(index, line)| if index + 1 == at.line { "" } else { line })
+        .collect();
+    Some(kept.join("\n"))
 }
 
 /// What one line sets, or why it cannot be read.

@@ -3,10 +3,12 @@
 //! # Layout
 //! - [`client`]: the address and the password.
 //! - [`features`]: databases, documents, graphs, transactions, search views.
+//! - `known`: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a collection with one document.
 //! - [`settings`]: every option and variable against what the server says it runs with.
 
 pub mod features;
+mod known;
 
 mod client;
 mod round_trip;
@@ -17,7 +19,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `ArangoDB`.
@@ -44,6 +46,10 @@ impl Engine for Arangodb {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

@@ -4,6 +4,7 @@
 //! - `candles`: candles of ticks that the server takes out of a topic of Kafka.
 //! - [`client`]: the official client as the service user, and the code of an exception.
 //! - [`features`]: tables, accounts and neighbours that the platform relies on, each in a database of its own.
+//! - [`known`]: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
 //! - [`settings`]: both files and the environment against what the server says and does.
 
@@ -11,6 +12,7 @@
 pub(crate) mod candles;
 mod client;
 pub mod features;
+pub mod known;
 mod round_trip;
 mod settings;
 
@@ -18,7 +20,7 @@ use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::proving::{Feature, Finding, Subject};
-use super::{Endpoint, Engine, EngineError, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Objection, Refusals, Waiting};
 use crate::deployment::Setting;
 
 /// `ClickHouse`.
@@ -45,6 +47,10 @@ impl Engine for Clickhouse {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         Box::pin(settings::prove(subject.endpoint, settings)).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

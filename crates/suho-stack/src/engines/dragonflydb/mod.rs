@@ -3,10 +3,12 @@
 //! # Layout
 //! - [`client`]: a connection that is logged in, the code of a refusal, and what the server says of itself.
 //! - [`features`]: what the platform relies on, and its checks.
+//! - `known`: the names that it knows, and what is wrong with others.
 //! - [`settings`]: every flag and variable against the live server.
 
 mod client;
 pub mod features;
+mod known;
 mod settings;
 
 use async_trait::async_trait;
@@ -15,7 +17,7 @@ use redis::{AsyncTypedCommands, RedisError};
 
 use super::asking::{Stranger, and_remove, both_refused, until_answered};
 use super::scratch::{Scratch, wrong_password};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// How long a scratch key lives if nobody removes it, in seconds.
@@ -46,6 +48,10 @@ impl Engine for Dragonflydb {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
 //! - [`features`]: what the platform relies on, each with its check.
+//! - [`known`]: the names that it knows, and what is wrong with others.
 //! - `publication`: ticks in a topic, for those who read it from there.
 //! - [`readiness`]: the metadata, the controller and the coordinator of groups.
 //! - [`round_trip`]: a topic with one record.
@@ -14,6 +15,7 @@
 mod client;
 pub mod features;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+pub mod known;
 pub(crate) mod publication;
 mod readiness;
 mod round_trip;
@@ -28,7 +30,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::{Declarations, Setting};
 use wire::Wire;
 
@@ -61,6 +63,14 @@ impl Engine for Kafka {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
+    }
+
+    fn object_to_declarations(&self, declarations: &Declarations) -> Vec<(String, Objection)> {
+        known::object_to_topics(declarations)
     }
 
     fn features(&self) -> &'static [Feature] {

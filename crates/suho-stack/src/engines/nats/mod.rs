@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
+//! - `known`: the names that it knows, and what is wrong with others.
 //! - `relay`: ticks from a publisher to a consumer.
 //! - [`features`]: streams, consumers, key-value buckets, object stores, accounts.
 //! - [`round_trip`]: a stream in memory with one message.
@@ -12,6 +13,7 @@ pub mod features;
 
 mod client;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
+mod known;
 pub(crate) mod relay;
 mod round_trip;
 mod settings;
@@ -23,7 +25,7 @@ use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::{Declarations, Setting};
 
 /// NATS with `JetStream`.
@@ -58,6 +60,10 @@ impl Engine for Nats {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

@@ -3,6 +3,7 @@
 //! # Layout
 //! - `candles`: candles of ticks in a hypertable.
 //! - [`client`]: one session as the service user.
+//! - [`known`]: the names that it knows, and what is wrong with others.
 //! - [`readiness`]: the marker row, the extension and the version, in one query.
 //! - [`round_trip`]: a table in the schema `scratch`.
 //! - [`features`]: what the platform relies on, proved on scratch tables.
@@ -13,6 +14,7 @@ pub(crate) mod candles;
 pub mod features;
 
 mod client;
+pub mod known;
 mod readiness;
 mod round_trip;
 mod settings;
@@ -22,7 +24,7 @@ use tokio_postgres::error::SqlState;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::scratch::wrong_password;
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `PostgreSQL` with the `TimescaleDB` extension.
@@ -49,6 +51,10 @@ impl Engine for Postgresql {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

@@ -3,11 +3,13 @@
 //! # Layout
 //! - [`client`]: the addresses and the keys.
 //! - [`features`]: what the platform relies on, and its checks.
+//! - `known`: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a class with one object and its vector.
 //! - [`settings`]: every variable against what the live server says and does.
 
 mod client;
 pub mod features;
+mod known;
 mod round_trip;
 mod settings;
 
@@ -15,7 +17,7 @@ use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// Weaviate.
@@ -42,6 +44,10 @@ impl Engine for Weaviate {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

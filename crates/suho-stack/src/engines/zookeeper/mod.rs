@@ -3,10 +3,12 @@
 //! # Layout
 //! - [`client`]: a session, and the answers to words of four letters.
 //! - [`features`]: what Kafka relies on, each with its check.
+//! - `known`: the names that it knows, and what is wrong with others.
 //! - [`settings`]: what is configured, held against what the server says of itself.
 
 mod client;
 pub mod features;
+mod known;
 mod settings;
 
 use async_trait::async_trait;
@@ -14,7 +16,7 @@ use zookeeper_client::{Acls, CreateMode};
 
 use super::asking::{and_remove, until_answered};
 use super::scratch::Scratch;
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `ZooKeeper`.
@@ -43,6 +45,10 @@ impl Engine for Zookeeper {
 
     async fn prove_settings(&self, subject: &Subject<'_>, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
         settings::prove(subject.endpoint, settings).await
+    }
+
+    fn object(&self, settings: &[Setting]) -> Vec<Option<Objection>> {
+        known::object(settings)
     }
 
     fn features(&self) -> &'static [Feature] {

@@ -4,6 +4,7 @@
 //! From the ground up; a module imports only from those above it in this list.
 //! - [`causes`]: how an error and its causes are told.
 //! - [`deployment`]: what the stack *is*. The compose files as typed values, the configuration files, the fingerprint.
+//! - [`registry`]: images fetched by their pins, bundled into archives, read from them. No engine's name appears there.
 //! - [`engines`]: everything known about one engine, in its own folder: readiness, client, checks.
 //! - [`config`]: what is wrong with the configuration, found without any engine; copies of it with other settings.
 //! - [`runtime`]: containers, images, networks, volumes. No engine's name appears there.
@@ -15,5 +16,6 @@ pub mod config;
 pub mod deployment;
 pub mod engines;
 pub mod proof;
+pub mod registry;
 pub mod runtime;
 pub mod stack;

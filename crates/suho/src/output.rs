@@ -97,9 +97,10 @@ pub fn short(service: &str) -> &str {
     engines::by_service(service).map_or_else(|| service.trim_start_matches("suho-"), |engine| engine.name())
 }
 
-/// Tag and repository; the digest is for machines.
+/// Tag and repository; the digest is for machines, behind the tag of a loaded image as well.
 pub fn without_digest(image: &str) -> &str {
-    image.split('@').next().unwrap_or(image)
+    let tagged = image.split('@').next().unwrap_or(image);
+    tagged.split_once(".sha256-").map_or(tagged, |(tagged, _)| tagged)
 }
 
 /// `3.2 s`.

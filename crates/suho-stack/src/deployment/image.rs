@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// The one algorithm of pins.
+const DIGEST_PREFIX: &str = "sha256:";
+
 /// `name:tag@sha256:hex`, the digest being the pin; images built on this machine have none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -59,6 +62,38 @@ impl ImageReference {
     #[must_use]
     pub fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
+    }
+
+    /// `name:tag.sha256-…`: what a pinned image is called once it was loaded from an archive, because `docker load` gives
+    /// no digests. None where it is not pinned, or where its tag leaves no room for the pin.
+    #[must_use]
+    pub fn loaded(&self) -> Option<Self> {
+        let hex = self.digest.as_ref()?.strip_prefix(DIGEST_PREFIX)?;
+        let tag = format!("{}.sha256-{hex}", self.tag);
+        is_tag(&tag).then(|| Self {
+            name: self.name.clone(),
+            tag,
+            digest: None,
+        })
+    }
+
+    /// The same name with another tag, not pinned.
+    #[must_use]
+    pub fn with_tag(&self, tag: &str) -> Option<Self> {
+        is_tag(tag).then(|| Self {
+            name: self.name.clone(),
+            tag: tag.to_owned(),
+            digest: None,
+        })
+    }
+
+    /// The same name and tag, pinned to `digest`, `sha256:…`.
+    #[must_use]
+    pub fn pinned_to(&self, digest: &str) -> Option<Self> {
+        fault_of_digest(digest).is_none().then(|| Self {
+            digest: Some(digest.to_owned()),
+            ..self.clone()
+        })
     }
 
     /// What follows `name:`, for callers that know images as a name and a tag: `v1.40.1@sha256:…`.
@@ -141,7 +176,7 @@ fn is_tag(tag: &str) -> bool {
 }
 
 fn fault_of_digest(digest: &str) -> Option<String> {
-    let Some(hex) = digest.strip_prefix("sha256:") else {
+    let Some(hex) = digest.strip_prefix(DIGEST_PREFIX) else {
         return Some("it does not begin with sha256:".to_owned());
     };
     if let Some(wrong) = hex.chars().find(|c| !matches!(c, '0'..='9' | 'a'..='f')) {
@@ -176,6 +211,31 @@ mod tests {
         );
         assert_eq!(image.to_string(), text);
         assert_eq!(format!("{}:{}", image.repository(), image.tag_with_digest()), text);
+    }
+
+    #[test]
+    fn a_loaded_image_carries_its_pin_in_its_tag() {
+        let image: ImageReference = format!("registry.example:5000/a/b:1@sha256:{HEX}").parse().unwrap();
+        let loaded = image.loaded().unwrap();
+        assert_eq!(loaded.to_string(), format!("registry.example:5000/a/b:1.sha256-{HEX}"));
+        assert_eq!(loaded.loaded(), None);
+
+        let longest = "1".repeat(56);
+        for (tag, fits) in [(longest.as_str(), true), (&format!("{longest}1"), false)] {
+            let image: ImageReference = format!("a:{tag}@sha256:{HEX}").parse().unwrap();
+            assert_eq!(image.loaded().is_some(), fits);
+        }
+    }
+
+    #[test]
+    fn a_pin_is_moved_by_its_tag_and_its_digest() {
+        let image: ImageReference = format!("a/b:1@sha256:{HEX}").parse().unwrap();
+        let moved = image.with_tag("2").unwrap();
+        assert_eq!(moved.to_string(), "a/b:2");
+        assert_eq!(image.with_tag("a b"), None);
+        assert_eq!(moved.pinned_to("sha256:12"), None);
+        let pinned = moved.pinned_to(&format!("sha256:{HEX}")).unwrap();
+        assert_eq!(pinned.to_string(), format!("a/b:2@sha256:{HEX}"));
     }
 
     #[rstest]

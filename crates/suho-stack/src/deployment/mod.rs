@@ -6,6 +6,7 @@
 //! - [`interpolation`]: `${NAME:-default}` and its siblings.
 //! - [`compose`]: services, ports, mounts, limits, health checks as typed values.
 //! - [`image`]: image references with digests.
+//! - [`pins`]: which pinned images a compose file names, and by which variables.
 //! - [`declarations`]: the streams and topics that the platform needs.
 //! - [`settings`]: the configuration files as file, line, key and value.
 //! - [`fingerprint`]: one hash over all of it that can say which part changed.
@@ -19,6 +20,7 @@ pub mod files;
 pub mod fingerprint;
 pub mod image;
 pub mod interpolation;
+pub mod pins;
 pub mod secret;
 pub mod settings;
 pub mod variables;
@@ -37,6 +39,7 @@ pub use error::{DeploymentError, Position};
 pub use files::Files;
 pub use fingerprint::Fingerprint;
 pub use image::ImageReference;
+pub use pins::Pin;
 pub use secret::Secret;
 pub use settings::{Setting, SettingKind, SettingValue};
 pub use variables::Variables;

@@ -11,6 +11,7 @@ use std::{
 use testcontainers::{bollard, core::client::docker_client_instance};
 
 use super::RuntimeError;
+use crate::registry::Platform;
 
 /// A client of the Docker engine that testcontainers found (`DOCKER_HOST`, or one of the usual sockets).
 ///
@@ -46,6 +47,15 @@ impl Docker {
     pub async fn version(&self) -> Result<String, RuntimeError> {
         let version = self.client.version().await.map_err(RuntimeError::Silent)?;
         Ok(version.version.unwrap_or_default())
+    }
+
+    /// What its containers run on.
+    pub async fn platform(&self) -> Result<Platform, RuntimeError> {
+        let version = self.client.version().await.map_err(RuntimeError::Silent)?;
+        Ok(Platform {
+            architecture: version.arch.unwrap_or_default(),
+            os: version.os.unwrap_or_default(),
+        })
     }
 }
 

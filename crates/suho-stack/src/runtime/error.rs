@@ -2,7 +2,7 @@ use std::{error::Error, io};
 
 use testcontainers::{TestcontainersError, bollard, core::client::ClientError};
 
-use crate::causes::in_full;
+use crate::{causes::in_full, registry::RegistryError};
 
 /// Why something could not be done with the Docker engine.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,21 @@ pub enum RuntimeError {
         program: String,
         /// Why.
         source: io::Error,
+    },
+    /// An archive could not be read on.
+    #[error(transparent)]
+    Archive(#[from] Box<RegistryError>),
+    /// An image is not there, or another one is, although its archive was taken.
+    #[error(
+        "the Docker engine took the archive, but {image} is {found} in it and not {wanted}; ask it: `docker image ls`"
+    )]
+    NotLoaded {
+        /// Its name.
+        image: String,
+        /// What the name stands for in the engine.
+        found: String,
+        /// What it should stand for.
+        wanted: String,
     },
     /// An image could not be built.
     #[error("failed to build the air-gap images; the last lines of the build:\n{log}")]

@@ -42,6 +42,28 @@ impl Docker {
         }
     }
 
+    /// The id of the image that a name stands for; `None` where it is not present.
+    pub async fn image_id(&self, image: &ImageReference) -> Result<Option<String>, RuntimeError> {
+        match self.client.inspect_image(&image.to_string()).await {
+            Ok(inspected) => Ok(inspected.id),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(refused(format!("inspect image {image}"))(error)),
+        }
+    }
+
+    /// The name under which a pinned image is present: its own, or the one that it was loaded under.
+    pub async fn present_as(
+        &self,
+        image: &ImageReference,
+    ) -> Result<Option<(ImageReference, ImageFacts)>, RuntimeError> {
+        for name in [Some(image.clone()), image.loaded()].into_iter().flatten() {
+            if let Some(facts) = self.image_facts(&name).await? {
+                return Ok(Some((name, facts)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Pulls an image by its digest, or by its tag where it is not pinned.
     pub async fn pull(&self, image: &ImageReference) -> Result<(), RuntimeError> {
         let options = CreateImageOptionsBuilder::new()

@@ -8,6 +8,7 @@
 //! - [`container`]: launch, state, logs, death.
 //! - `composed`: the containers of a deployment of `docker compose up`.
 //! - [`image`]: present, pulled, described by its labels.
+//! - [`load`]: images out of an archive.
 //! - [`registry`]: whether images can be pulled at all.
 //! - [`build`]: the air-gap images, built with progress.
 //! - [`sweep`]: the network and the volumes of a stack, and the removal of all that carries its label.
@@ -16,6 +17,7 @@ pub mod build;
 pub mod container;
 pub mod docker;
 pub mod image;
+pub mod load;
 pub mod registry;
 pub mod sweep;
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::{net::TcpStream, time::timeout};
 
+use crate::registry::host::address;
+
 /// A registry that takes longer to answer a connection is as good as none.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -11,13 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// It is asked from this machine: the Docker engine may know a proxy or a mirror that this machine does not.
 pub async fn is_reachable(registry: &str) -> bool {
-    let address = match registry {
-        // Its name in references is not the name of the host that serves it.
-        "docker.io" => "registry-1.docker.io:443".to_owned(),
-        with_port if with_port.contains(':') => with_port.to_owned(),
-        host => format!("{host}:443"),
-    };
-    matches!(timeout(PATIENCE, TcpStream::connect(&address)).await, Ok(Ok(_)))
+    matches!(
+        timeout(PATIENCE, TcpStream::connect(address(registry))).await,
+        Ok(Ok(_))
+    )
 }
 
 #[cfg(test)]

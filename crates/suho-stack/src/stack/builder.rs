@@ -192,18 +192,22 @@ impl StackBuilder {
         let mut services = Vec::new();
         let mut moved = Vec::new();
         for member in &state.members {
-            let mut service = offered.service(&member.service)?;
+            let mut service = offered.service(&member.service)?.clone();
             if service.image.to_string() != member.image {
-                service = otherwise.service(&member.service)?;
+                service = otherwise.service(&member.service)?.clone();
             }
-            if self.ports == Ports::Platform && !is_published_as_described(service, member) {
+            let loaded = service.image.loaded();
+            if let Some(loaded) = loaded.filter(|loaded| loaded.to_string() == member.image) {
+                service.image = loaded;
+            }
+            if self.ports == Ports::Platform && !is_published_as_described(&service, member) {
                 moved.push(format!("{} is published on other ports", member.service));
             }
             services.push(service);
         }
         let mut changes = state
             .fingerprint
-            .differences(&Fingerprint::of(&self.files, services, &BTreeMap::new()));
+            .differences(&Fingerprint::of(&self.files, &services, &BTreeMap::new()));
         changes.extend(moved);
         let missing = self
             .wanted(&upstream)?

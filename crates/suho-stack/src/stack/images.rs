@@ -28,7 +28,7 @@ const TELL_EVERY: Duration = Duration::from_secs(3);
 /// Where the images come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ImageSource {
-    /// The pinned upstream image where it is present or can be pulled, else the air-gap image.
+    /// The pinned upstream image where it is present, was loaded or can be pulled, else the air-gap image.
     #[default]
     Auto,
     /// The pinned upstream images, pulled where they are not present.
@@ -177,8 +177,13 @@ impl Chooser<'_> {
     }
 
     async fn present(&self, upstream: &Service) -> Result<Option<Choice>, RuntimeError> {
-        let facts = self.docker.image_facts(&upstream.image).await?;
-        Ok(facts.map(|facts| Choice::Present(upstream.clone(), facts, "present".to_owned())))
+        let present = self.docker.present_as(&upstream.image).await?;
+        Ok(present.map(|(image, facts)| {
+            let origin = if image == upstream.image { "present" } else { "loaded" };
+            let mut service = upstream.clone();
+            service.image = image;
+            Choice::Present(service, facts, origin.to_owned())
+        }))
     }
 
     async fn pulled(&self, upstream: &Service) -> Result<Choice, RuntimeError> {

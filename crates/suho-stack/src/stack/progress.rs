@@ -15,7 +15,7 @@ pub enum Progress {
         service: String,
         /// The reference.
         image: String,
-        /// `present`, `pulled`, `air-gap image, built (…)`.
+        /// `present`, `loaded`, `pulled`, `air-gap image, built (…)`.
         origin: String,
     },
     /// A service cannot be had here.

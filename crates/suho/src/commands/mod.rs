@@ -11,7 +11,23 @@ pub mod ps;
 pub mod up;
 pub mod verify;
 
-use suho_stack::{causes::in_full, deployment::DeploymentError, engines::EngineError, stack::StackError};
+use std::path::{Path, PathBuf};
+
+use suho_stack::{
+    causes::in_full,
+    deployment::DeploymentError,
+    engines::EngineError,
+    stack::{StackError, images::COMPOSE_FILE},
+};
+
+/// The directory that holds the deployment, where none is named.
+pub fn usual_directory() -> PathBuf {
+    PathBuf::from(if Path::new(COMPOSE_FILE).exists() {
+        "."
+    } else {
+        "compose"
+    })
+}
 
 /// True where an engine failed, as against a command that could not be carried out.
 pub fn is_failure(error: &anyhow::Error) -> bool {

@@ -6,12 +6,14 @@
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
 //! - [`nix`]: the flake, with a stand-in for nixpkgs.
 //! - [`documents`]: the README tells what is true.
+//! - [`images`]: the pinned images locked, bundled and loaded.
 //! - [`registry`]: a registry of this machine, and a front before it that breaks.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
 mod deployed;
 mod documents;
+mod images;
 mod interruption;
 mod life;
 mod nix;

@@ -1,11 +1,6 @@
 //! What is asked of a deployment of `docker compose up`, or of engines wherever they are.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use anyhow::Context;
 use suho_stack::{
@@ -19,7 +14,10 @@ use suho_stack::{
     },
 };
 
-use crate::arguments::{Target, Verify};
+use crate::{
+    arguments::{Target, Verify},
+    commands::usual_directory,
+};
 
 /// The engines of a deployment of `docker compose up`, by its files and its .env.
 pub async fn by_compose(target: Target, arguments: &Verify) -> anyhow::Result<Inquiry> {
@@ -84,15 +82,6 @@ pub fn by_endpoints(file: &Path, directory: Option<&Path>) -> anyhow::Result<Inq
     Ok(Inquiry {
         present: present.collect::<Result<_, _>>()?,
         ..Inquiry::default()
-    })
-}
-
-/// The directory that holds the deployment, where none is named.
-fn usual_directory() -> PathBuf {
-    PathBuf::from(if Path::new(COMPOSE_FILE).exists() {
-        "."
-    } else {
-        "compose"
     })
 }
 

@@ -1,10 +1,12 @@
 //! A front before a registry: it asks for a token, and breaks where it is told to.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use super::{Answer, Registry, ask};
@@ -25,6 +27,8 @@ pub enum Fault {
     Gone(String),
     /// Hands out no token.
     NoTokens,
+    /// Sends a beginning of the body, and then nothing for a minute.
+    Stall(String),
     /// Serves whole bodies where a range is asked for.
     NoRanges,
 }
@@ -41,6 +45,8 @@ struct State {
     faults: Vec<Fault>,
     /// `GET /v2/… bytes=100-`
     asked: Vec<String>,
+    /// What is answered about a digest in the registry's place.
+    served: BTreeMap<String, Vec<u8>>,
 }
 
 impl Registry {
@@ -84,6 +90,11 @@ impl Front {
 
     pub fn mends(&self) {
         self.state.lock().unwrap().faults.clear();
+    }
+
+    /// Answers with `bytes` what is asked about `digest`.
+    pub fn serves(&self, digest: &str, bytes: Vec<u8>) {
+        self.state.lock().unwrap().served.insert(digest.to_owned(), bytes);
     }
 
     /// The requests that were let through, as `GET path range`.
@@ -140,6 +151,13 @@ fn serve(mut stream: TcpStream, port: u16, behind: u16, state: &Mutex<State>) ->
     {
         return reply(&mut stream, "404 Not Found", "", b"{}");
     }
+    let served = state.lock().ok()?.served.clone();
+    if let Some(bytes) = served
+        .iter()
+        .find_map(|(digest, bytes)| concerns(digest).then_some(bytes))
+    {
+        return reply(&mut stream, "200 OK", "", bytes);
+    }
     let mut headers = vec![("Accept", header("accept").unwrap_or("*/*"))];
     if !range.is_empty() && !faults.contains(&Fault::NoRanges) {
         headers.push(("Range", range));
@@ -157,7 +175,14 @@ fn serve(mut stream: TcpStream, port: u16, behind: u16, state: &Mutex<State>) ->
     if let Some(Fault::CutOnce(_)) = cut {
         state.lock().ok()?.faults.retain(|fault| Some(fault) != cut);
     }
-    pass_on(&mut stream, &answer, cut.is_some())
+    let stalls = faults
+        .iter()
+        .any(|fault| matches!(fault, Fault::Stall(digest) if concerns(digest)));
+    pass_on(&mut stream, &answer, cut.is_some() || stalls)?;
+    if stalls {
+        thread::sleep(Duration::from_secs(60));
+    }
+    Some(())
 }
 
 /// The answer as the registry gave it, with the length that it should have.

@@ -1,4 +1,15 @@
 //! `suho images`: what each image is, where it comes from, its size; and the air-gap build.
+//!
+//! # Layout
+//! - `lock`: the manifests that the pins lead to, and the pins moved.
+//! - `bundle`: the pinned images into an archive.
+//! - `load`: the images of an archive into Docker.
+//! - `transfer`: what is told on the way.
+
+mod bundle;
+mod load;
+mod lock;
+mod transfer;
 
 use std::{
     collections::BTreeMap,
@@ -33,6 +44,9 @@ pub async fn run(arguments: Images) -> anyhow::Result<Outcome> {
     match arguments {
         Images::Build { source, if_needed } => Described::read(&source)?.build(&source, if_needed).await,
         Images::Ls { source, json } => Described::read(&source)?.list(json).await,
+        Images::Lock(arguments) => lock::run(arguments).await,
+        Images::Bundle(arguments) => bundle::run(arguments).await,
+        Images::Load(arguments) => load::run(arguments).await,
     }
 }
 
@@ -48,6 +62,8 @@ struct Row {
     engine: &'static str,
     image: String,
     source: &'static str,
+    /// It is here under the name that it was loaded under.
+    loaded: bool,
     /// Why there is none, where there is none.
     absent: Option<String>,
     /// What it says of itself, where it is present.
@@ -82,11 +98,16 @@ impl Described {
                 let service = deployment.service(engine.service())?;
                 let present = match &service.absent {
                     Some(_) => None,
-                    None => docker.image_facts(&service.image).await?,
+                    None => docker.present_as(&service.image).await?,
+                };
+                let (image, present) = match present {
+                    Some((name, facts)) => (name, Some(facts)),
+                    None => (service.image.clone(), None),
                 };
                 rows.push(Row {
                     engine: engine.name(),
-                    image: service.image.to_string(),
+                    loaded: image != service.image,
+                    image: image.to_string(),
                     source,
                     absent: service.absent.clone(),
                     present,
@@ -127,7 +148,7 @@ impl Described {
                 self.editions.airgap.service(engine.service())?,
             );
             let present = airgap.absent.is_some()
-                || docker.image_facts(&upstream.image).await?.is_some()
+                || docker.present_as(&upstream.image).await?.is_some()
                 || docker.image_facts(&airgap.image).await?.is_some();
             if !present {
                 pulled = Some(&upstream.image);
@@ -166,6 +187,7 @@ impl Row {
         let (size, what) = match (&self.present, self.absent) {
             (_, Some(reason)) => (String::new(), format!("absent: {reason}")),
             (None, None) => (String::new(), "not present".to_owned()),
+            (Some(facts), None) if self.loaded => (megabytes(facts.size), format!("{}, loaded", describe(facts))),
             (Some(facts), None) => (megabytes(facts.size), describe(facts)),
         };
         [

@@ -1,0 +1,60 @@
+//! `suho images bundle`: the pinned images into an archive.
+
+use serde_json::json;
+use suho_stack::{
+    deployment::{Deployment, Files, Pin, Variables},
+    registry::{Blobs, Client, bundle},
+    stack::images::COMPOSE_FILE,
+};
+
+use super::{megabytes, transfer};
+use crate::{Outcome, arguments::Bundle};
+
+pub async fn run(arguments: Bundle) -> anyhow::Result<Outcome> {
+    let files = arguments.source.files()?;
+    let pins = wanted(&files, &arguments.engines)?;
+    let client = Client::new(arguments.mirrors.mirrors)?;
+    let blobs = Blobs::of_user()?;
+    let layout = bundle::fetch(&client, &blobs, &pins, &arguments.platform, &transfer::tell).await?;
+    layout.write_file(&arguments.output, &transfer::tell).await?;
+
+    let size = layout.size()?;
+    let images: Vec<_> = pins
+        .iter()
+        .filter_map(|pin| Some(pin.image.loaded()?.to_string()))
+        .collect();
+    if arguments.json {
+        let platforms: Vec<_> = arguments.platform.iter().map(ToString::to_string).collect();
+        let result = json!({"file": arguments.output, "size": size, "platforms": platforms, "images": images});
+        say!("{}", serde_json::to_string_pretty(&result)?);
+    } else {
+        for image in &images {
+            say!("{image}");
+        }
+        say!(
+            "{} images, {} in {}",
+            images.len(),
+            megabytes(size),
+            arguments.output.display()
+        );
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The pins of the named services and of what they depend on; all where none is named.
+fn wanted(files: &Files, services: &[String]) -> anyhow::Result<Vec<Pin>> {
+    let mut pins = Pin::all(files, COMPOSE_FILE)?;
+    if !services.is_empty() {
+        let mut variables = Variables::default();
+        variables.generate_missing(Deployment::required_variables(files, &[COMPOSE_FILE])?);
+        let deployment = Deployment::read(files, &[COMPOSE_FILE], &variables)?;
+        let named: Vec<&str> = services.iter().map(String::as_str).collect();
+        let wanted = deployment.with_dependencies(&named)?;
+        pins.retain(|pin| pin.services.iter().any(|service| wanted.contains(service)));
+    }
+    anyhow::ensure!(
+        !pins.is_empty(),
+        "nothing to bundle: {COMPOSE_FILE} pins no image of these engines by a digest"
+    );
+    Ok(pins)
+}

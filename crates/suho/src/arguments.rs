@@ -70,7 +70,7 @@ pub enum Command {
     /// Check the configuration of the deployment without any engine, or change a copy of it
     #[command(
         subcommand,
-        after_help = "Examples:\n  suho config check\n  suho config check --directory compose --json"
+        after_help = "Examples:\n  suho config check\n  suho config check --directory compose --json\n  suho config merge --settings my.json --output /tmp/compose"
     )]
     Config(Config),
     /// Check what this machine offers, and say how to mend what it lacks
@@ -259,6 +259,23 @@ pub enum Config {
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Write a copy of the deployment's directory with other settings, each where it stands
+    #[command(
+        after_help = "The settings are JSON: file, name, value. Names are those that `suho verify --all` prints; a variable of a service's\n\
+                      environment is SERVICE.VARIABLE of docker-compose.yml. A null removes the setting.\n\n\
+                      Examples:\n  suho config merge --settings my.json --output /tmp/compose\n  echo '{\"postgresql.conf\": {\"shared_buffers\": \"2GB\"}, \"docker-compose.yml\": {\"suho-weaviate.LOG_LEVEL\": \"debug\"}}' | suho config merge --settings - --output /tmp/compose\n  suho up --directory /tmp/compose\n\n\
+                      Nothing is written where a file or a name is unknown, or where a value cannot be written as asked."
+    )]
+    Merge {
+        /// The settings as JSON; `-` reads standard input
+        #[arg(long, value_name = "FILE")]
+        settings: PathBuf,
+        /// Where the copy is written; must be empty or not exist yet
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        #[command(flatten)]
+        source: Source,
     },
 }
 

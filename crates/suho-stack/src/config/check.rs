@@ -12,7 +12,7 @@ use crate::deployment::{
 use crate::engines::{self, Engine, Objection, vocabulary::our_variables};
 
 /// The deployment, and what overrides it; the second may be absent.
-const COMPOSE_FILE: &str = "docker-compose.yml";
+pub(super) const COMPOSE_FILE: &str = "docker-compose.yml";
 const OVERRIDES: [&str; 1] = ["docker-compose.airgap.yml"];
 
 /// One thing that is wrong.
@@ -46,6 +46,16 @@ impl Complaint {
         match self.line {
             Some(line) => format!("{}:{line}", self.file),
             None => self.file.clone(),
+        }
+    }
+
+    /// `postgresql.conf:12: …; did you mean `shared_buffers`?`
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let words = format!("{}: {}", self.place(), self.message);
+        match &self.nearest {
+            Some(nearest) => format!("{words}; did you mean `{nearest}`?"),
+            None => words,
         }
     }
 

@@ -2,7 +2,10 @@
 //!
 //! # Layout
 //! - [`check`]: everything that is wrong with it.
+//! - [`merge`]: a copy of the deployment with other settings.
 
 pub mod check;
+pub mod merge;
 
 pub use check::{Checked, Complaint, check};
+pub use merge::{Change, MergeError, merge};

@@ -1,7 +1,13 @@
 //! `suho config`: the configuration as such, without any engine.
 
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
 use suho_stack::{
-    config::{Checked, Complaint, check},
+    config::{Change, Checked, check, merge},
     deployment::Variables,
 };
 
@@ -14,6 +20,11 @@ use crate::{
 pub fn run(arguments: &Config) -> anyhow::Result<Outcome> {
     match arguments {
         Config::Check { source, json } => checked(source, *json),
+        Config::Merge {
+            settings,
+            output,
+            source,
+        } => merged(settings, output, source),
     }
 }
 
@@ -30,7 +41,7 @@ fn checked(source: &Source, json: bool) -> anyhow::Result<Outcome> {
 
 fn print(checked: &Checked) {
     for complaint in &checked.complaints {
-        say!("{}", in_words(complaint));
+        say!("{}", complaint.in_words());
     }
     match checked.complaints.len() {
         0 => {
@@ -46,11 +57,33 @@ fn print(checked: &Checked) {
     }
 }
 
-/// `postgresql.conf:12: …; did you mean `shared_buffers`?`
-fn in_words(complaint: &Complaint) -> String {
-    let words = format!("{}: {}", complaint.place(), complaint.message);
-    match &complaint.nearest {
-        Some(nearest) => format!("{words}; did you mean `{nearest}`?"),
-        None => words,
+fn merged(settings: &PathBuf, output: &Path, source: &Source) -> anyhow::Result<Outcome> {
+    if fs::read_dir(output).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!(
+            "{} is not empty; give a directory that does not exist yet",
+            output.display()
+        );
     }
+    let changes =
+        Change::parse(&text_of(settings)?).with_context(|| format!("failed to merge {}", settings.display()))?;
+    let files = source.files()?;
+    let merged = merge(&files, &changes, Variables::from_process_environment())
+        .with_context(|| format!("failed to merge {}", settings.display()))?;
+    merged.write_to(output)?;
+    note!(
+        "suho: {} settings changed, written to {}",
+        changes.len(),
+        output.display()
+    );
+    Ok(Outcome::Fine)
+}
+
+/// The text of a file, or of standard input where it is `-`.
+fn text_of(file: &Path) -> anyhow::Result<String> {
+    let text = if file == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        fs::read_to_string(file)
+    };
+    text.with_context(|| format!("failed to read {}", file.display()))
 }

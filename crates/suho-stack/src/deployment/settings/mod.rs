@@ -4,9 +4,11 @@
 //!
 //! # Layout
 //! - here: [`Setting`], and the readers of files with a setting per line.
+//! - `editing`: one setting changed where it stands.
 //! - `nats`: the configuration language of NATS.
 //! - `xml`: the configuration files of ClickHouse.
 
+mod editing;
 mod nats;
 mod xml;
 
@@ -19,6 +21,7 @@ use super::compose::{Mount, Service};
 use super::error::{DeploymentError, Position};
 use super::files::Files;
 use super::secret::Secret;
+use editing::{Editor, lines};
 
 pub use nats::nats;
 pub use xml::xml;
@@ -94,34 +97,37 @@ struct Format {
     /// What the names of such files end in.
     ending: &'static str,
     read: Reader,
+    edit: Editor,
     /// A setting per line, so that what is wrong with one line says nothing about the next.
     by_line: bool,
 }
 
 /// Which files hold settings. What else a service mounts is run, not read as settings.
 const FORMATS: &[Format] = &[
-    Format::by_line("postgresql.conf", postgresql),
-    Format::nested(".xml", xml),
-    Format::by_line(".flags", flags),
-    Format::by_line("arangod.conf", ini),
-    Format::nested("nats-server.conf", nats),
-    Format::by_line(".properties", properties),
-    Format::by_line(".cfg", properties),
+    Format::by_line("postgresql.conf", postgresql, lines::postgresql),
+    Format::nested(".xml", xml, editing::xml::xml),
+    Format::by_line(".flags", flags, lines::flags),
+    Format::by_line("arangod.conf", ini, lines::ini),
+    Format::nested("nats-server.conf", nats, editing::nats::nats),
+    Format::by_line(".properties", properties, lines::properties),
+    Format::by_line(".cfg", properties, lines::properties),
 ];
 
 impl Format {
-    const fn by_line(ending: &'static str, read: Reader) -> Self {
+    const fn by_line(ending: &'static str, read: Reader, edit: Editor) -> Self {
         Self {
             ending,
             read,
+            edit,
             by_line: true,
         }
     }
 
-    const fn nested(ending: &'static str, read: Reader) -> Self {
+    const fn nested(ending: &'static str, read: Reader, edit: Editor) -> Self {
         Self {
             ending,
             read,
+            edit,
             by_line: false,
         }
     }
@@ -174,6 +180,17 @@ impl Setting {
                 None => return (Vec::new(), faults),
             }
         }
+    }
+
+    /// `file` with `key` set to a value where it stands, or without it; or why that cannot be written there.
+    ///
+    /// Of a compose file it is a service's variable: `suho-weaviate.LOG_LEVEL`.
+    pub fn edit(files: &Files, file: &str, key: &str, value: Option<&str>) -> Result<String, String> {
+        let edit = match format_of(file) {
+            Some(format) => format.edit,
+            None => editing::environment::environment,
+        };
+        edit(files.text(file).map_err(|error| error.to_string())?, key, value)
     }
 
     /// The variables of the service's environment.

@@ -1,6 +1,7 @@
 //! The configuration language of NATS: nested maps and lists, `key: value`, comments by `#` and `//`.
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::CharIndices;
 
 use super::{DeploymentError, Files, Setting, fault, setting};
@@ -10,14 +11,41 @@ use super::{DeploymentError, Files, Setting, fault, setting};
 /// An empty map or list is a leaf, too: `{}`, `[]`. A quoted text that would be a number, a boolean or a variable without its
 /// quotes keeps them. Includes are refused.
 pub fn nats(files: &Files, file: &str) -> Result<Vec<Setting>, DeploymentError> {
-    let mut reader = Reader {
-        text: files.text(file)?,
-        file,
-        characters: files.text(file)?.char_indices().peekable(),
-        settings: Vec::new(),
-    };
+    let mut reader = Reader::new(file, files.text(file)?);
     reader.map("", None)?;
     Ok(reader.settings)
+}
+
+/// Where everything stands in a file.
+pub(super) struct Outline {
+    pub entries: Vec<Entry>,
+    pub maps: Vec<MapEnd>,
+}
+
+/// A key with its value, or an item of a list.
+pub(super) struct Entry {
+    pub path: String,
+    /// From the key to the end of the value.
+    pub all: Range<usize>,
+    pub value: Range<usize>,
+    pub is_item: bool,
+    /// A map or a list.
+    pub is_block: bool,
+}
+
+/// Where a map ends: at its closing brace, or with the file.
+pub(super) struct MapEnd {
+    pub path: String,
+    pub end: usize,
+}
+
+/// The outline of a text; or why it cannot be read.
+pub(super) fn outline(text: &str) -> Result<Outline, String> {
+    let mut reader = Reader::new("", text);
+    reader
+        .map("", None)
+        .map_err(|error| error.reason().unwrap_or_default().to_owned())?;
+    Ok(reader.outline)
 }
 
 struct Reader<'a> {
@@ -25,6 +53,22 @@ struct Reader<'a> {
     file: &'a str,
     characters: Peekable<CharIndices<'a>>,
     settings: Vec<Setting>,
+    outline: Outline,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, text: &'a str) -> Self {
+        Self {
+            text,
+            file,
+            characters: text.char_indices().peekable(),
+            settings: Vec::new(),
+            outline: Outline {
+                entries: Vec::new(),
+                maps: Vec::new(),
+            },
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -33,9 +77,13 @@ impl Reader<'_> {
         loop {
             self.skip_blanks_and(",;");
             match self.characters.peek().copied() {
-                None if end.is_none() => return Ok(()),
+                None if end.is_none() => {
+                    self.map_ends(path);
+                    return Ok(());
+                }
                 None => return Err(self.fault("a { is not closed; write } behind its last entry")),
                 Some((_, character)) if Some(character) == end => {
+                    self.map_ends(path);
                     self.characters.next();
                     return Ok(());
                 }
@@ -44,8 +92,16 @@ impl Reader<'_> {
         }
     }
 
+    fn map_ends(&mut self, path: &str) {
+        let end = self.at();
+        self.outline.maps.push(MapEnd {
+            path: path.to_owned(),
+            end,
+        });
+    }
+
     fn entry(&mut self, path: &str) -> Result<(), DeploymentError> {
-        let line = self.line();
+        let (line, start) = (self.line(), self.at());
         let key = match self.characters.peek() {
             Some((_, quote @ ('"' | '\''))) => {
                 let quote = *quote;
@@ -60,7 +116,23 @@ impl Reader<'_> {
             return Err(self.fault("`include` brings in settings that are not in this file; write them here"));
         }
         self.skip_blanks_and(":=");
-        self.value(&joined(path, &key), line)
+        self.placed_value(&joined(path, &key), line, start, false)
+    }
+
+    /// A value, with a note on where it stands.
+    fn placed_value(&mut self, path: &str, line: usize, start: usize, is_item: bool) -> Result<(), DeploymentError> {
+        let value = self.at();
+        self.value(path, line)?;
+        // Blanks behind a word are read with it and belong to the line.
+        let end = value + self.text[value..self.at()].trim_end().len();
+        self.outline.entries.push(Entry {
+            path: path.to_owned(),
+            all: start..end,
+            value: value..end,
+            is_item,
+            is_block: self.text[value..].starts_with(['{', '[']),
+        });
+        Ok(())
     }
 
     fn value(&mut self, path: &str, line: usize) -> Result<(), DeploymentError> {
@@ -120,8 +192,8 @@ impl Reader<'_> {
                     return Ok(());
                 }
                 Some(_) => {
-                    let line = self.line();
-                    self.value(&joined(path, &index.to_string()), line)?;
+                    let (line, start) = (self.line(), self.at());
+                    self.placed_value(&joined(path, &index.to_string()), line, start, true)?;
                 }
             }
         }
@@ -172,6 +244,10 @@ impl Reader<'_> {
         Err(self.fault("the quote is not closed on this line"))
     }
 
+    fn at(&mut self) -> usize {
+        self.characters.peek().map_or(self.text.len(), |(at, _)| *at)
+    }
+
     /// From 1; that of the last character for an error at the end.
     fn line(&mut self) -> usize {
         let at = self.characters.peek().map_or(self.text.trim_end().len(), |(at, _)| *at);
@@ -192,7 +268,7 @@ fn joined(path: &str, key: &str) -> String {
 }
 
 /// Text with and without quotes: neither a number, nor a boolean, nor a variable, nor the beginning of something else.
-fn is_plain_text(text: &str) -> bool {
+pub(super) fn is_plain_text(text: &str) -> bool {
     let booleans = ["true", "false", "yes", "no", "on", "off", "t", "f"];
     let is_number = || {
         let digits = text

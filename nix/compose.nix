@@ -18,6 +18,7 @@ pkgs.runCommand "suho-compose"
     passAsFile = [ "defaults" ];
   }
   ''
-    cp -r --no-preserve=mode "$configs" "$out"
+    cp -r "$configs" "$out"
+    chmod -R u+w "$out"
     sed --in-place --file "$defaultsPath" "$out/docker-compose.yml"
   ''

@@ -235,3 +235,7 @@ fn line_of_declaration(files: &Files, file: &str, topic: &str) -> Option<usize> 
     };
     text.lines().position(declares).map(|index| index + 1)
 }
+
+#[cfg(test)]
+#[path = "tests/check.rs"]
+mod tests;

@@ -218,3 +218,7 @@ fn holds(change: &Change, before: &Values, after: &Values) -> Result<(), MergeEr
         }),
     }
 }
+
+#[cfg(test)]
+#[path = "tests/merge.rs"]
+mod tests;

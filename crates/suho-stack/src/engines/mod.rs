@@ -67,6 +67,10 @@ mod http;
     feature = "weaviate",
 ))]
 mod scratch;
+#[cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, reason = "each engine takes from it what its lists need")
+)]
 pub(crate) mod vocabulary;
 mod waiting;
 
@@ -77,7 +81,7 @@ use async_trait::async_trait;
 pub use endpoint::{Endpoint, Place};
 pub use error::EngineError;
 pub use proving::{Evidence, Feature, Finding, Restart, SettingVerdict, Subject};
-pub use vocabulary::Objection;
+pub use vocabulary::{Objection, Vocabulary};
 pub use waiting::Waiting;
 
 use crate::deployment::{Declarations, Setting};

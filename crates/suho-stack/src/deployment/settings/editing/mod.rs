@@ -72,6 +72,3 @@ fn refuse_control(value: &str) -> Result<(), String> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -76,7 +76,10 @@ mod tests {
         let nats = pins.iter().find(|pin| pin.image.repository() == "nats").unwrap();
 
         assert_eq!(pins.len(), 8);
-        assert_eq!(nats.services, ["suho-nats-server", "suho-nats-streams"]);
+        assert_eq!(
+            nats.services,
+            ["suho-nats-server", "suho-nats-streams", "suho-messaging"]
+        );
         assert_eq!(nats.variables, ["SUHO_NATS_SERVER_IMAGE"]);
         assert!(pins.iter().all(|pin| pin.variables.len() == 1), "{pins:?}");
     }

@@ -17,9 +17,11 @@ use tokio_tar::{Entry, EntryType};
 
 use super::{
     Digest, Layout, Platform, RegistryError, Tell, Transfer,
+    content::Content,
+    digest::Digester,
     disk::failed,
-    layout::{BLOBS, Content, INDEX_FILE, MARKER_FILE, NAME},
-    manifest::{Descriptor, Digester, ImageManifest, LARGEST_MANIFEST, Manifest, in_words},
+    layout::{BLOBS, INDEX_FILE, MARKER_FILE, NAME},
+    manifest::{Descriptor, ImageManifest, LARGEST_MANIFEST, Manifest, in_words},
 };
 use crate::deployment::ImageReference;
 
@@ -137,7 +139,7 @@ impl Archive {
         let mut told = Instant::now();
         while let Some(entry) = entries.next().await {
             let mut entry = entry.map_err(|error| self.unreadable(&error))?;
-            self.scan_entry(&mut entry).await?;
+            self.scan_entry(&mut entry, length).await?;
             if told.elapsed() > TELL_EVERY {
                 told = Instant::now();
                 tell(Transfer::File {
@@ -151,7 +153,7 @@ impl Archive {
         Ok(())
     }
 
-    async fn scan_entry(&mut self, entry: &mut Entry<TarFile>) -> Result<(), RegistryError> {
+    async fn scan_entry(&mut self, entry: &mut Entry<TarFile>, length: u64) -> Result<(), RegistryError> {
         let path = entry.path_bytes().map_err(|error| self.unreadable(&error))?;
         let path = String::from_utf8_lossy(&path).into_owned();
         let name = path.trim_start_matches("./").to_owned();
@@ -161,13 +163,14 @@ impl Archive {
             kind => return Err(self.no_archive(format!("`{name}` in it is no file but {kind:?}"))),
         }
         let size = entry.header().size().map_err(|error| self.unreadable(&error))?;
-        let (found, read) = self.digest(entry).await?;
-        if read != size {
+        let there = length.saturating_sub(entry.raw_file_position());
+        if there < size {
             return Err(RegistryError::Truncated {
                 file: self.path.clone(),
-                what: format!("it ends at byte {read} of {size} of {}", blob_in_words(&name)),
+                what: format!("it ends at byte {there} of {size} of {}", blob_in_words(&name)),
             });
         }
+        let found = self.digest(entry).await?;
         if let Some(hex) = name.strip_prefix(BLOBS) {
             let digest = Digest::from_hex(hex).ok_or_else(|| self.no_archive(format!("`{name}` in it is no blob")))?;
             if found != digest {
@@ -188,16 +191,15 @@ impl Archive {
         }
     }
 
-    async fn digest(&self, entry: &mut Entry<TarFile>) -> Result<(Digest, u64), RegistryError> {
+    async fn digest(&self, entry: &mut Entry<TarFile>) -> Result<Digest, RegistryError> {
         let mut digester = Digester::default();
-        let (mut piece, mut size) = (vec![0; PIECE], 0);
+        let mut piece = vec![0; PIECE];
         loop {
             let read = entry.read(&mut piece).await.map_err(|error| self.unreadable(&error))?;
             if read == 0 {
-                return Ok((digester.digest(), size));
+                return Ok(digester.digest());
             }
             digester.update(&piece[..read]);
-            size += read as u64;
         }
     }
 
@@ -308,14 +310,8 @@ impl Archive {
     }
 
     fn unreadable(&self, error: &io::Error) -> RegistryError {
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            RegistryError::Truncated {
-                file: self.path.clone(),
-                what: format!("behind {} whole files of it: {error}", self.files.len()),
-            }
-        } else {
-            self.no_archive(error.to_string())
-        }
+        let whole = self.files.len();
+        self.no_archive(format!("behind {whole} whole files, {error}"))
     }
 
     fn no_archive(&self, reason: String) -> RegistryError {

@@ -17,9 +17,10 @@ use tokio::{
 use super::{
     Client, Digest, RegistryError, Tell, Transfer,
     client::{mirror_failed, named},
+    digest::Digester,
     disk::{failed, unwritten},
     host::Place,
-    manifest::{Descriptor, Digester},
+    manifest::Descriptor,
     patience::Patience,
 };
 use crate::{causes::in_full, deployment::Pin};

@@ -7,8 +7,8 @@ use tokio::fs;
 
 use super::{
     Blobs, Client, Layout, Platform, RegistryError, Tell,
+    content::Content,
     disk::failed,
-    layout::Content,
     manifest::Descriptor,
     pulled::{PulledChild, PulledImage},
 };
@@ -28,6 +28,7 @@ pub async fn fetch(
     platforms: &[Platform],
     tell: Tell<'_>,
 ) -> Result<Layout, RegistryError> {
+    let platforms = &once(platforms);
     let mut pulled = Vec::new();
     for pin in pins {
         let name = loaded_name(pin)?;
@@ -52,6 +53,16 @@ pub async fn fetch(
         add(&mut layout, &name, image, platforms);
     }
     Ok(layout)
+}
+
+fn once(platforms: &[Platform]) -> Vec<Platform> {
+    let mut once = Vec::new();
+    for platform in platforms {
+        if !once.contains(platform) {
+            once.push(platform.clone());
+        }
+    }
+    once
 }
 
 fn loaded_name(pin: &Pin) -> Result<ImageReference, RegistryError> {
@@ -129,12 +140,11 @@ fn add(layout: &mut Layout, name: &ImageReference, image: PulledImage, platforms
             layout.add_for_docker(name, &child.manifest);
         }
     }
-    match (platforms, image.children.as_slice()) {
-        ([platform], [child]) => layout.add_image(name, described(child, platform)),
-        _ => {
-            layout.add_blob(&image.root.digest, Content::Bytes(image.bytes));
-            layout.add_image(name, image.root);
-        }
+    if let ([platform], [child]) = (platforms, image.children.as_slice()) {
+        layout.add_image(name, described(child, platform));
+    } else {
+        layout.add_blob(&image.root.digest, Content::Bytes(image.bytes));
+        layout.add_image(name, image.root);
     }
 }
 

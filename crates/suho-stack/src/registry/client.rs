@@ -61,7 +61,7 @@ impl Client {
     /// The manifest of `digest` in the repository of a pin: the bytes that hash to it, or an error.
     pub async fn manifest(&self, pin: &Pin, digest: &Digest, tell: Tell<'_>) -> Result<Served, RegistryError> {
         let what = named(&pin.image, digest);
-        let served = self.from_any(pin, &digest.to_string(), Some(digest), tell).await?;
+        let served = self.served(pin, &digest.to_string(), Some(digest), tell).await?;
         tell(Transfer::Manifest {
             image: what,
             digest: digest.clone(),
@@ -71,7 +71,7 @@ impl Client {
 
     /// What the tag of an image names now.
     pub async fn tagged(&self, pin: &Pin, tell: Tell<'_>) -> Result<Served, RegistryError> {
-        match self.from_any(pin, pin.image.tag(), None, tell).await {
+        match self.served(pin, pin.image.tag(), None, tell).await {
             Err(RegistryError::Gone { registry, .. }) => Err(RegistryError::NoTag {
                 registry,
                 image: format!("{}:{}", pin.image.repository(), pin.image.tag()),
@@ -102,7 +102,7 @@ impl Client {
         self.get(place, pin, "blobs", &digest.to_string(), header).await
     }
 
-    async fn from_any(
+    async fn served(
         &self,
         pin: &Pin,
         reference: &str,
@@ -111,15 +111,15 @@ impl Client {
     ) -> Result<Served, RegistryError> {
         let (mirrors, registry) = self.places(&pin.image)?;
         for mirror in mirrors {
-            match self.from(&mirror, pin, reference, digest, tell).await {
+            match self.served_by(&mirror, pin, reference, digest, tell).await {
                 Ok(served) => return Ok(served),
                 Err(error) => tell(mirror_failed(&mirror, &error)),
             }
         }
-        self.from(&registry, pin, reference, digest, tell).await
+        self.served_by(&registry, pin, reference, digest, tell).await
     }
 
-    async fn from(
+    async fn served_by(
         &self,
         place: &Place,
         pin: &Pin,

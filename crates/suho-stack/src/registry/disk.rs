@@ -16,13 +16,11 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) ->
 /// A failed write, of which `needed` bytes are still to come; `choice` says how another disk is chosen.
 pub(super) fn unwritten(path: &Path, needed: u64, choice: &'static str) -> impl Fn(io::Error) -> RegistryError {
     move |source| match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            RegistryError::DiskFull {
-                file: path.to_owned(),
-                needed,
-                choice,
-            }
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RegistryError::DiskFull {
+            file: path.to_owned(),
+            needed,
+            choice,
+        },
         _ => failed("write", path)(source),
     }
 }

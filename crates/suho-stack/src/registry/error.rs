@@ -1,6 +1,6 @@
 use std::{io, path::PathBuf};
 
-use super::manifest::{Digest, Platform};
+use super::{Digest, Platform};
 use crate::causes::in_full;
 
 /// Why images could not be fetched, bundled or read.

@@ -2,23 +2,25 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, SeekFrom},
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     time::{Duration, Instant},
 };
 
 use serde::Serialize;
 use tokio::{
     fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncWrite, AsyncWriteExt},
 };
 use tokio_tar::{EntryType, Header};
 
 use super::{
     Digest, RegistryError, Tell, Transfer,
+    content::{Content, Source},
+    digest::Digester,
     disk::{failed, unwritten},
     host::qualified,
-    manifest::{Descriptor, Digester, ImageManifest},
+    manifest::{Descriptor, ImageManifest},
 };
 use crate::deployment::ImageReference;
 
@@ -36,7 +38,8 @@ const QUALIFIED_NAME: &str = "io.containerd.image.name";
 const MARKER: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const BLOCK: u64 = 512;
-const PIECE: usize = 1 << 18;
+/// What fills a block up, and two of which end the archive.
+const ZEROS: [u8; 512] = [0; 512];
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Images, and where the bytes of their blobs are.
@@ -45,13 +48,6 @@ pub struct Layout {
     blobs: BTreeMap<Digest, Content>,
     index: Vec<Entry>,
     docker: Vec<DockerEntry>,
-}
-
-/// The bytes of a file of an archive.
-#[derive(Debug, Clone)]
-pub(super) enum Content {
-    Bytes(Vec<u8>),
-    Slice { path: PathBuf, offset: u64, size: u64 },
 }
 
 /// An image of `index.json`.
@@ -77,25 +73,6 @@ struct Index<'a> {
     schema_version: u8,
     media_type: &'static str,
     manifests: &'a [Entry],
-}
-
-impl Content {
-    fn size(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Slice { size, .. } => *size,
-        }
-    }
-
-    /// All of it.
-    pub(super) async fn read(&self) -> Result<Vec<u8>, RegistryError> {
-        let mut source = Source::open(self).await?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = source.next().await? {
-            bytes.extend(piece);
-        }
-        Ok(bytes)
-    }
 }
 
 impl Layout {
@@ -201,11 +178,12 @@ impl Layout {
                 }
             }
             source.verify(&name, &digester.digest())?;
-            let padding = vec![0; (size.next_multiple_of(BLOCK) - size) as usize];
-            out.write_all(&padding).await.map_err(unwritten(at))?;
-            at += padding.len() as u64;
+            let padding = size.next_multiple_of(BLOCK) - size;
+            let zeros = ZEROS.iter().copied().take(usize::try_from(padding).unwrap_or_default());
+            out.write_all(&zeros.collect::<Vec<_>>()).await.map_err(unwritten(at))?;
+            at += padding;
         }
-        out.write_all(&[0; 2 * BLOCK as usize]).await.map_err(unwritten(at))?;
+        out.write_all(&[ZEROS, ZEROS].concat()).await.map_err(unwritten(at))?;
         out.flush().await.map_err(unwritten(at))?;
         Ok(())
     }
@@ -230,55 +208,6 @@ impl Layout {
         files.insert(DOCKER_FILE.to_owned(), Content::Bytes(json(&docker)?));
         files.insert(MARKER_FILE.to_owned(), Content::Bytes(MARKER.into()));
         Ok(files)
-    }
-}
-
-/// The bytes of one file, piece by piece.
-enum Source<'a> {
-    Bytes(Option<&'a [u8]>),
-    File { file: File, path: &'a Path, left: u64 },
-}
-
-impl<'a> Source<'a> {
-    async fn open(content: &'a Content) -> Result<Self, RegistryError> {
-        match content {
-            Content::Bytes(bytes) => Ok(Self::Bytes(Some(bytes))),
-            Content::Slice { path, offset, size } => {
-                let mut file = File::open(path).await.map_err(failed("read", path))?;
-                file.seek(SeekFrom::Start(*offset))
-                    .await
-                    .map_err(failed("read", path))?;
-                Ok(Self::File {
-                    file,
-                    path,
-                    left: *size,
-                })
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, RegistryError> {
-        match self {
-            Self::Bytes(bytes) => Ok(bytes.take().map(<[u8]>::to_vec)),
-            Self::File { left: 0, .. } => Ok(None),
-            Self::File { file, path, left } => {
-                let mut piece = vec![0; usize::try_from(*left).unwrap_or(PIECE).min(PIECE)];
-                file.read_exact(&mut piece).await.map_err(failed("read", path))?;
-                *left -= piece.len() as u64;
-                Ok(Some(piece))
-            }
-        }
-    }
-
-    /// What was verified earlier may have been changed since.
-    fn verify(&self, name: &str, found: &Digest) -> Result<(), RegistryError> {
-        match (self, name.strip_prefix(BLOBS)) {
-            (Self::File { path, .. }, Some(hex)) if found.hex() != hex => Err(RegistryError::Malformed {
-                what: path.display().to_string(),
-                reason: format!("the blob sha256:{hex} was changed while it was copied"),
-            }),
-            _ => Ok(()),
-        }
     }
 }
 

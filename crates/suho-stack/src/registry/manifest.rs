@@ -1,11 +1,10 @@
-//! Digests, descriptors, indexes and manifests, of Docker as of OCI.
+//! Platforms, descriptors, indexes and manifests, of Docker as of OCI.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::RegistryError;
+use super::{Digest, RegistryError};
 
 /// A manifest is a few kilobytes; registries themselves take no more than this.
 pub const LARGEST_MANIFEST: u64 = 4 << 20;
@@ -29,91 +28,6 @@ const LAYERS: [&str; 5] = [
     "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
 ];
-
-/// `sha256:` and 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest {
-    hex: String,
-}
-
-/// Why a text is no digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no digest: sha256: and 64 lower-case hexadecimal digits")]
-pub struct DigestError(String);
-
-impl Digest {
-    /// Of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        let mut digester = Digester::default();
-        digester.update(bytes);
-        digester.digest()
-    }
-
-    /// Of the hexadecimal digits alone, as files are named.
-    #[must_use]
-    pub fn from_hex(hex: &str) -> Option<Self> {
-        format!("sha256:{hex}").parse().ok()
-    }
-
-    /// The hexadecimal digits.
-    #[must_use]
-    pub fn hex(&self) -> &str {
-        &self.hex
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = DigestError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = text.strip_prefix("sha256:").unwrap_or_default();
-        if hex.len() == 64 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
-            Ok(Self { hex: hex.to_owned() })
-        } else {
-            Err(DigestError(text.to_owned()))
-        }
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = DigestError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
-    }
-}
-
-/// A digest of bytes that come one after another.
-#[derive(Debug, Default)]
-pub(super) struct Digester {
-    state: Sha256,
-}
-
-impl Digester {
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.state.update(bytes);
-    }
-
-    pub fn digest(self) -> Digest {
-        Digest {
-            hex: format!("{:x}", self.state.finalize()),
-        }
-    }
-}
 
 /// What an image runs on: `linux/amd64`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -6,25 +6,29 @@
 //! - [`client`]: the requests, and the bodies that come back.
 //! - `token`: the token that a registry asks for.
 //! - `patience`: how often a request is repeated.
-//! - [`manifest`]: digests, descriptors, indexes, manifests.
+//! - [`digest`]: what bytes hash to.
+//! - [`manifest`]: platforms, descriptors, indexes, manifests.
 //! - [`blobs`]: the cache of blobs, where an interrupted download goes on.
 //! - [`pulled`]: a pinned image and its platforms, as manifests.
 //! - [`lock`]: a directory of the manifests that the pins lead to.
 //! - [`layout`]: an OCI image layout as an archive, the same to the bit for the same images.
 //! - [`bundle`]: from pins to an archive.
 //! - [`archive`]: from an archive to images, each byte verified.
+//! - `content`: the bytes of a file of an archive, and where they are.
 //! - `disk`: errors of files, a full disk among them.
 
 pub mod archive;
 pub mod blobs;
 pub mod bundle;
 pub mod client;
+pub mod digest;
 pub mod host;
 pub mod layout;
 pub mod lock;
 pub mod manifest;
 pub mod pulled;
 
+mod content;
 mod disk;
 mod error;
 mod patience;
@@ -33,11 +37,12 @@ mod token;
 pub use archive::Archive;
 pub use blobs::Blobs;
 pub use client::Client;
+pub use digest::Digest;
 pub use error::RegistryError;
 pub use host::Mirror;
 pub use layout::Layout;
 pub use lock::Lock;
-pub use manifest::{Digest, Platform};
+pub use manifest::Platform;
 
 /// What there is to tell while images are fetched or read.
 #[derive(Debug, Clone)]

@@ -53,8 +53,8 @@ pub struct Lock {
     #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
     pub directory: Option<PathBuf>,
     /// Where the manifests are kept; `nix/manifests` beside the directory of docker-compose.yml by default
-    #[arg(long, value_name = "DIR")]
-    pub lock: Option<PathBuf>,
+    #[arg(long = "lock", value_name = "DIR")]
+    pub manifests: Option<PathBuf>,
     /// Pin these engines, or all, to the digest that their tag, or a new one, has at its registry now
     #[arg(long, value_name = "ENGINE[=TAG]", num_args = 0.., value_parser = update)]
     pub update: Option<Vec<Update>>,

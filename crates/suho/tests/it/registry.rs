@@ -32,7 +32,8 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 #[derive(Debug)]
 pub struct Registry {
     process: Child,
-    directory: tempfile::TempDir,
+    /// Its storage, gone with it.
+    _directory: tempfile::TempDir,
     port: u16,
 }
 
@@ -66,10 +67,12 @@ impl Registry {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("docker-registry is installed: apt-get install docker-registry");
+            .unwrap_or_else(|error| {
+                panic!("docker-registry cannot be run, `apt-get install docker-registry`: {error}")
+            });
         let registry = Self {
             process,
-            directory,
+            _directory: directory,
             port,
         };
         for _ in 0..200 {
@@ -176,13 +179,6 @@ impl Registry {
         let manifest = self.manifest_of(&format!("{tagged}@{}", self.child_of(reference, "amd64")));
         let manifest: Value = serde_json::from_slice(&manifest).unwrap();
         manifest["layers"][0]["digest"].as_str().unwrap().to_owned()
-    }
-
-    /// The file in which the registry keeps a blob or a manifest.
-    pub fn file_of(&self, digest: &str) -> std::path::PathBuf {
-        let hex = digest.trim_start_matches("sha256:");
-        let blobs = self.directory.path().join("storage/docker/registry/v2/blobs/sha256");
-        blobs.join(&hex[..2]).join(hex).join("data")
     }
 
     fn put_index(&self, name: &str, tag: &str, amd64: &[u8], media_type: &str) -> String {

@@ -31,10 +31,14 @@ pub async fn run(arguments: Load) -> anyhow::Result<Outcome> {
         say!("{}", serde_json::to_string_pretty(&rows)?);
     } else if arguments.env {
         for (name, variables) in &rows {
-            variables.iter().for_each(|variable| say!("{variable}={name}"));
+            for variable in variables {
+                say!("{variable}={name}");
+            }
         }
     } else {
-        rows.iter().for_each(|(name, _)| say!("loaded {name}"));
+        for (name, _) in &rows {
+            say!("loaded {name}");
+        }
     }
     Ok(Outcome::Fine)
 }

@@ -71,7 +71,7 @@ pub async fn run(arguments: Lock) -> anyhow::Result<Outcome> {
             });
         }
     }
-    let lock = arguments.lock.unwrap_or_else(|| directory.join(USUAL_LOCK));
+    let lock = arguments.manifests.unwrap_or_else(|| directory.join(USUAL_LOCK));
     let manifests = Manifests::in_directory(lock.clone());
     // New manifests first, and old ones last: at no time a pin is in the file and its manifest is not.
     let mut changes = manifests.add(&images).await?;

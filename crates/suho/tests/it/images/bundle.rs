@@ -63,7 +63,12 @@ fn an_archive_of_two_platforms_holds_the_index_and_shared_blobs_once() {
     let reference = registry.push_small("small/nats:1", 100_000, 1);
     let scene = Scene::with(NATS, &reference);
 
-    run(scene.bundle().args(["--platform", "linux/amd64,linux/arm64"]), 0);
+    run(
+        scene
+            .bundle()
+            .args(["--platform", "linux/amd64,linux/arm64,linux/amd64"]),
+        0,
+    );
 
     let layout = unpacked(&scene.path("images.tar"));
     let index = json(&layout.path().join("index.json"));

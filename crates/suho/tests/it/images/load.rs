@@ -169,7 +169,7 @@ fn an_archive_that_is_cut_or_changed_anywhere_is_refused_before_docker_hears_of_
         assert!(!image.is_there(), "{words}");
         words
     };
-    let hex = layer["sha256:".len()..].as_bytes();
+    let hex = &layer.as_bytes()["sha256:".len()..];
     let header = whole.windows(hex.len()).position(|window| window == hex).unwrap();
 
     let mut flipped = whole.clone();

@@ -5,7 +5,19 @@ use rstest::rstest;
 use super::Downstream;
 use crate::copy_deployment;
 
-/// Each by the checker that finds it first: ours knows the names, the engines know their syntax.
+/// A deployment with a mistake, and what its build says.
+fn refusal(file: &str, right: &str, wrong: &str) -> String {
+    let downstream = Downstream::new("deployment = ./compose;");
+    let directory = downstream.path().join("compose");
+    copy_deployment(&directory);
+    let path = directory.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(right), "{file} has no {right:?}");
+    fs::write(&path, text.replace(right, wrong)).unwrap();
+    downstream.refuses("configs")
+}
+
+/// By our checker, which knows the names that each engine knows.
 #[rstest]
 #[case::postgresql("postgresql.conf", "\nmax_connections", "\nmax_conections", "max_conections")]
 #[case::clickhouse("clickhouse-config.xml", "mark_cache_size", "mark_cash_size", "mark_cash_size")]
@@ -17,15 +29,38 @@ use crate::copy_deployment;
 #[case::kafka("kafka.properties", "log.retention", "log.retension", "log.retension")]
 #[case::zookeeper("zoo.cfg", "tickTime", "tickTim", "tickTim")]
 fn a_typo_fails_the_build(#[case] file: &str, #[case] right: &str, #[case] wrong: &str, #[case] named: &str) {
-    let downstream = Downstream::new("deployment = ./compose;");
-    let directory = downstream.path().join("compose");
-    copy_deployment(&directory);
-    let path = directory.join(file);
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(right), "{file} has no {right:?}");
-    fs::write(&path, text.replace(right, wrong)).unwrap();
-
-    let said = downstream.refuses("configs");
+    let said = refusal(file, right, wrong);
 
     assert!(said.contains(file) && said.contains(named), "{said}");
+}
+
+/// What ours lets pass, by the checkers of the engines and of compose.
+#[rstest]
+#[case::postgresql(
+    "postgresql.conf",
+    "max_connections = ",
+    "max_connections = 99999999 #",
+    "99999999 is outside the valid range for parameter \"max_connections\""
+)]
+#[case::nats(
+    "nats-server.conf",
+    "write_deadline: \"5s\"",
+    "write_deadline: \"5 parsecs\"",
+    "error parsing write_deadline"
+)]
+#[case::compose(
+    "docker-compose.yml",
+    "networks: [suho-trading-network]",
+    "networks: [suho-trading-network, suho-trading-network]",
+    "networks array items[0,1] must be unique"
+)]
+fn a_mistake_that_only_the_engine_knows_fails_the_build(
+    #[case] file: &str,
+    #[case] right: &str,
+    #[case] wrong: &str,
+    #[case] said_of_it: &str,
+) {
+    let said = refusal(file, right, wrong);
+
+    assert!(said.contains(said_of_it), "{said}");
 }

@@ -49,7 +49,7 @@ impl Complaint {
         }
     }
 
-    /// `postgresql.conf:12: …; did you mean `shared_buffers`?`
+    /// `postgresql.conf:12: `, what is wrong, and the name that may have been meant.
     #[must_use]
     pub fn in_words(&self) -> String {
         let words = format!("{}: {}", self.place(), self.message);

@@ -34,6 +34,8 @@ impl Objection {
 /// What an engine expects of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// Whatever.
+    Any,
     /// Yes or no, as the engine spells them.
     Boolean,
     /// A whole number.
@@ -51,6 +53,7 @@ pub(super) enum Kind {
 impl Kind {
     fn parse(word: &str) -> Option<Self> {
         Some(match word {
+            "" => Self::Any,
             "boolean" => Self::Boolean,
             "integer" => Self::Integer,
             "number" => Self::Number,
@@ -63,6 +66,7 @@ impl Kind {
 
     fn in_words(self) -> &'static str {
         match self {
+            Self::Any => "a value",
             Self::Boolean => "a boolean",
             Self::Integer => "a whole number",
             Self::Number => "a number",
@@ -81,8 +85,8 @@ pub(super) type Spelling = fn(Kind, &str) -> bool;
 pub struct Vocabulary {
     what: &'static str,
     whole: bool,
-    names: BTreeMap<&'static str, Option<Kind>>,
-    patterns: Vec<(&'static str, Option<Kind>)>,
+    names: BTreeMap<&'static str, Kind>,
+    patterns: Vec<(&'static str, Kind)>,
     spelling: Spelling,
 }
 
@@ -91,7 +95,7 @@ impl Vocabulary {
     pub(super) fn read(list: &'static str, spelling: Spelling) -> Self {
         let entries = list.lines().filter(|line| !line.starts_with('#')).map(|line| {
             let (name, kind) = line.split_once(' ').unwrap_or((line, ""));
-            (name, Kind::parse(kind))
+            (name, Kind::parse(kind).unwrap_or(Kind::Any))
         });
         let (patterns, names): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| name.contains('*'));
         Self {
@@ -114,8 +118,8 @@ impl Vocabulary {
         self.kind_of(name).is_some()
     }
 
-    /// None for an unknown name; the kind of its value otherwise, where the list gives one.
-    fn kind_of(&self, name: &str) -> Option<Option<Kind>> {
+    /// None for an unknown name.
+    fn kind_of(&self, name: &str) -> Option<Kind> {
         self.names.get(name).copied().or_else(|| {
             let pattern = self.patterns.iter().find(|(pattern, _)| matches(pattern, name));
             pattern.map(|(_, kind)| *kind)
@@ -124,15 +128,13 @@ impl Vocabulary {
 
     /// What is wrong with `name` being set to `value`; without a value nothing is said about it.
     pub(super) fn object(&self, name: &str, value: Option<&str>) -> Option<Objection> {
-        match self.kind_of(name) {
-            None => Some(self.unknown(name)),
-            Some(Some(kind)) => {
-                let value = value.filter(|value| !(self.spelling)(kind, value))?;
-                let message = format!("`{value}` is not {}, which {name} expects", kind.in_words());
-                Some(Objection::new(message))
-            }
-            Some(None) => None,
-        }
+        let Some(kind) = self.kind_of(name) else {
+            return Some(self.unknown(name));
+        };
+        let is_wrong = |value: &&str| kind != Kind::Any && !(self.spelling)(kind, value);
+        let value = value.filter(is_wrong)?;
+        let message = format!("`{value}` is not {}, which {name} expects", kind.in_words());
+        Some(Objection::new(message))
     }
 
     /// The same for a setting, whose value is kept to itself where it is secret.

@@ -1,9 +1,6 @@
 //! `suho config`: the configuration as such, without any engine.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use anyhow::{Context as _, bail};
 use suho_stack::{
@@ -57,7 +54,7 @@ fn print(checked: &Checked) {
     }
 }
 
-fn merged(settings: &PathBuf, output: &Path, source: &Source) -> anyhow::Result<Outcome> {
+fn merged(settings: &Path, output: &Path, source: &Source) -> anyhow::Result<Outcome> {
     if fs::read_dir(output).is_ok_and(|mut entries| entries.next().is_some()) {
         bail!(
             "{} is not empty; give a directory that does not exist yet",

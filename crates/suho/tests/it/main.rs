@@ -1,6 +1,7 @@
 //! The command line as its users run it, against real containers.
 //!
 //! # Layout
+//! - [`config`]: the configuration checked and merged, the manual written.
 //! - [`life`]: a stack from `up` to `down`.
 //! - [`interruption`]: an interrupted start leaves nothing.
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
@@ -11,6 +12,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
+mod config;
 mod deployed;
 mod documents;
 mod images;

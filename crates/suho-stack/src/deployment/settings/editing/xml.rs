@@ -30,7 +30,7 @@ pub fn xml(text: &str, key: &str, value: Option<&str>) -> Result<String, String>
         (false, None) => Ok(text.to_owned()),
         (false, Some(value)) => inserted(text, node, missing, path.attribute, value),
         (true, value) => match (path.attribute, value) {
-            (Some(name), value) => attribute(text, node, name, value),
+            (Some(name), value) => Ok(attribute(text, node, name, value)),
             (None, Some(value)) => content(text, node, key, value),
             (None, None) if children_of(node).next().is_some() => Err(is_section(key)),
             (None, None) => Ok(without(text, node)),
@@ -105,13 +105,11 @@ fn content(text: &str, node: Node<'_, '_>, key: &str, value: &str) -> Result<Str
 fn filled(text: &str, node: Node<'_, '_>, inner: &str) -> String {
     let range = node.range();
     let name = node.tag_name().name();
-    match text[range.clone()].strip_suffix("/>") {
-        Some(tag) => replaced(text, range, &format!("{}>{inner}</{name}>", tag.trim_end())),
-        None => {
-            let end = end_tag(text, node);
-            replaced(text, end..end, inner)
-        }
+    if let Some(tag) = text[range.clone()].strip_suffix("/>") {
+        return replaced(text, range, &format!("{}>{inner}</{name}>", tag.trim_end()));
     }
+    let end = end_tag(text, node);
+    replaced(text, end..end, inner)
 }
 
 /// Where the closing tag of an element begins.
@@ -120,25 +118,25 @@ fn end_tag(text: &str, node: Node<'_, '_>) -> usize {
     range.start + text[range].rfind("</").unwrap_or_default()
 }
 
-fn attribute(text: &str, node: Node<'_, '_>, name: &str, value: Option<&str>) -> Result<String, String> {
+fn attribute(text: &str, node: Node<'_, '_>, name: &str, value: Option<&str>) -> String {
     let existing = node.attributes().find(|attribute| attribute.name() == name);
     match (existing, value) {
         (Some(attribute), Some(value)) => {
             let range = attribute.range_value();
             let quote = &text[range.end..=range.end];
             let escaped = escaped(value).replace(quote, if quote == "'" { "&apos;" } else { "&quot;" });
-            Ok(replaced(text, range, &escaped))
+            replaced(text, range, &escaped)
         }
         (Some(attribute), None) => {
             let range = attribute.range();
             let start = text[..range.start].trim_end().len();
-            Ok(replaced(text, start..range.end, ""))
+            replaced(text, start..range.end, "")
         }
         (None, Some(value)) => {
             let at = node.range().start + 1 + node.tag_name().name().len();
-            Ok(replaced(text, at..at, &in_tag(name, value)))
+            replaced(text, at..at, &in_tag(name, value))
         }
-        (None, None) => Ok(text.to_owned()),
+        (None, None) => text.to_owned(),
     }
 }
 

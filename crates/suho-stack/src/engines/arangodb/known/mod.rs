@@ -10,7 +10,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
     LazyLock::new(|| Vocabulary::read(include_str!("environment.txt"), is_spelled));
 
 /// What is wrong with each of `settings`.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     object_by(settings, &OPTIONS, &ENVIRONMENT)
 }
 

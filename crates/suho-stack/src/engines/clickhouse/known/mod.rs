@@ -30,7 +30,7 @@ const CONSTRAINTS: [&str; 7] = [
 ];
 
 /// What is wrong with each of `settings`.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let judge = |setting: &Setting| {
         if is_variable(setting) {
             return ENVIRONMENT.object_to(setting);
@@ -54,6 +54,7 @@ pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
 }
 
 /// The names of the server's settings, of queries' and of `MergeTree`'s.
+#[must_use]
 pub fn settings() -> [(&'static str, &'static Vocabulary); 3] {
     [
         ("server_settings", &SERVER),

@@ -13,7 +13,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
 const PREFIX: &str = "DFLY_";
 
 /// What is wrong with each of `settings`.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let judge = |setting: &Setting| match setting.key.strip_prefix(PREFIX) {
         Some(flag) if is_variable(setting) => FLAGS.object(flag, shown(setting)).map(|objection| Objection {
             nearest: objection.nearest.map(|nearest| format!("{PREFIX}{nearest}")),

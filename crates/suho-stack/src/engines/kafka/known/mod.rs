@@ -20,7 +20,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
 const MECHANISMS: [&str; 5] = ["plain", "scram-sha-256", "scram-sha-512", "gssapi", "oauthbearer"];
 
 /// What is wrong with each of `settings`.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let appenders = logging::appenders(settings);
     let judge = |setting: &Setting| {
         if is_variable(setting) {
@@ -35,7 +35,7 @@ pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
 }
 
 /// What is wrong with the settings of the declared topics, each with the topic's name.
-pub fn object_to_topics(declarations: &Declarations) -> Vec<(String, Objection)> {
+pub(super) fn object_to_topics(declarations: &Declarations) -> Vec<(String, Objection)> {
     let topics = declarations.topics.iter().flat_map(|topic| {
         let objections = topic
             .config
@@ -47,6 +47,7 @@ pub fn object_to_topics(declarations: &Declarations) -> Vec<(String, Objection)>
 }
 
 /// The names of the broker's settings.
+#[must_use]
 pub fn settings() -> &'static Vocabulary {
     &SETTINGS
 }

@@ -11,7 +11,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
     LazyLock::new(|| Vocabulary::read(include_str!("environment.txt"), is_spelled));
 
 /// What is wrong with each of `settings`.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let variables: BTreeSet<_> = settings
         .iter()
         .filter_map(|setting| setting.value.expose().strip_prefix('$'))

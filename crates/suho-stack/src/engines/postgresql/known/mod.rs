@@ -10,7 +10,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
     LazyLock::new(|| Vocabulary::read(include_str!("environment.txt"), is_spelled));
 
 /// What is wrong with each of `settings`, names being compared without regard to case, as the server does.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let judge = |setting: &Setting| {
         if is_variable(setting) {
             return ENVIRONMENT.object_to(setting);
@@ -22,6 +22,7 @@ pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
 }
 
 /// The names of settings.
+#[must_use]
 pub fn settings() -> &'static Vocabulary {
     &SETTINGS
 }
@@ -33,6 +34,7 @@ fn is_spelled(kind: Kind, value: &str) -> bool {
         Kind::Boolean => is_boolean(value),
         Kind::Size => is_hexadecimal(value) || has_unit_of(value, &BYTES),
         Kind::Duration => is_hexadecimal(value) || has_unit_of(value, &TIMES),
+        Kind::Any => true,
         Kind::Integer | Kind::Number | Kind::Quantity => is_hexadecimal(value) || has_unit_of(value, &[]),
     }
 }

@@ -9,7 +9,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
     LazyLock::new(|| Vocabulary::read(include_str!("environment.txt"), is_spelled));
 
 /// What is wrong with each of `settings`.
-pub fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
+pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     settings.iter().map(|setting| ENVIRONMENT.object_to(setting)).collect()
 }
 

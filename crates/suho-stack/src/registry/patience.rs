@@ -29,10 +29,20 @@ impl Patience {
             return Err(error);
         }
         tell(Transfer::Again {
-            reason: in_full(&error),
+            reason: in_brief(&error),
         });
         sleep(PAUSE * 2_u32.pow(self.used - 1)).await;
         self.used += 1;
         Ok(())
+    }
+}
+
+/// What happened, without what is only worth saying when it is the end.
+fn in_brief(error: &RegistryError) -> String {
+    match error {
+        RegistryError::Unreachable { source, .. } => in_full(source),
+        RegistryError::Broken { registry, reason, .. } => format!("the connection to {registry} broke: {reason}"),
+        RegistryError::Status { status, body, .. } => format!("{status}: {body}"),
+        other => in_full(other),
     }
 }

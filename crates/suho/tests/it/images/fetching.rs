@@ -252,6 +252,11 @@ fn a_registry_that_is_not_there_is_named() {
         "{words}"
     );
     assert!(words.contains("Connection refused"), "{words}");
+    assert_eq!(
+        words.matches("again        error sending request").count(),
+        4,
+        "{words}"
+    );
 }
 
 /// `directory` is a disk of 500 kB for the command, which lists what is left in it at its end.

@@ -232,4 +232,8 @@ fn an_archive_that_lacks_a_blob_or_lies_about_a_size_is_refused() {
     fs::remove_file(layout.path().join(layer.replace("sha256:", "blobs/sha256/"))).unwrap();
     let words = refused();
     assert!(words.contains(&format!("it lacks the blob {layer}")), "{words}");
+
+    std::os::unix::fs::symlink("/etc/hostname", layout.path().join("blobs/sha256/link")).unwrap();
+    let words = refused();
+    assert!(words.contains("`blobs/sha256/link` in it is no file"), "{words}");
 }

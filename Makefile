@@ -58,15 +58,18 @@ features: ## Lint the library with no engine, and with each engine alone
 	done
 
 nix = scripts/offline-nix.sh
-system = $(shell uname -m)-linux
-# All but the virtual machine, for which nixpkgs itself is needed.
-checks = $(shell $(nix) eval --raw .\#checks.$(system) --apply \
-  'checks: toString (builtins.filter (name: name != "e2e") (builtins.attrNames checks))' 2>/dev/null)
+checks = .\#checks.$(shell uname -m)-linux
+# The virtual machine wants nixpkgs itself, and KVM.
+names_of_checks = $(nix) eval --raw $(checks) --apply \
+  'checks: toString (builtins.filter (name: name != "e2e") (builtins.attrNames checks))'
 
 flake: airgap ## Check the flake, with programs of this machine in the place of nixpkgs
 	@scripts/bootstrap.sh tests
 	$(nix) flake check --no-build
-	@for check in $(checks); do $(progress) "flake: $$check" $(nix) build --no-link --print-build-logs ".#checks.$(system).$$check" || exit 1; done
+	@names=$$($(names_of_checks)) && for name in $$names; do \
+	  $(progress) "flake: $$name" $(nix) build --no-link --print-build-logs $(checks).$$name || exit 1; \
+	done
+	@echo 'flake: e2e: not run, the virtual machine wants nixpkgs and KVM'
 
 env: ## Write compose/.env with random secrets, once
 	@scripts/env.sh

@@ -43,18 +43,20 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
         .into_iter()
         .map(|(name, image)| (name, front.reference(&registry.push_local(&image))))
         .collect();
-    let images: String = references
+    let images: Vec<String> = references
         .iter()
         .map(|(name, reference)| format!("images.{name} = \"{reference}\";"))
         .collect();
-    let downstream = Downstream::new(&images);
+    let downstream = Downstream::new(&images.join(" "));
 
     let archives: Vec<PathBuf> = references
         .keys()
         .map(|name| downstream.build(&format!("image-{name}")))
         .collect();
     let bits: Vec<String> = archives.iter().map(|archive| digest_of_file(archive)).collect();
-    archives.iter().for_each(|archive| forget(archive));
+    for archive in &archives {
+        forget(archive);
+    }
     let fetched = front.asked().len();
     for ((name, first), bits) in references.keys().zip(&archives).zip(bits) {
         let again = downstream.build(&format!("image-{name}"));

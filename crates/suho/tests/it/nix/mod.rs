@@ -152,7 +152,9 @@ fn forget(path: &Path) {
     // Blobs are called after their digest. What others need as well stays.
     let ours = closure
         .lines()
-        .filter(|line| !line.ends_with(".drv") && (line.contains("-oci-") || Path::new(line) == path));
+        .map(Path::new)
+        .filter(|found| found.extension().is_none_or(|ending| ending != "drv"))
+        .filter(|found| *found == path || found.display().to_string().contains("-oci-"));
     run(
         Command::new("nix-store")
             .args(["--delete", "--ignore-liveness"])

@@ -236,6 +236,7 @@ fn line_of_declaration(files: &Files, file: &str, topic: &str) -> Option<usize> 
     text.lines().position(declares).map(|index| index + 1)
 }
 
-#[cfg(test)]
+// What is wrong with a setting is known with its engine.
+#[cfg(all(test, feature = "full"))]
 #[path = "tests/check.rs"]
 mod tests;

@@ -219,6 +219,7 @@ fn holds(change: &Change, before: &Values, after: &Values) -> Result<(), MergeEr
     }
 }
 
-#[cfg(test)]
+// What is wrong with a setting is known with its engine.
+#[cfg(all(test, feature = "full"))]
 #[path = "tests/merge.rs"]
 mod tests;

@@ -26,7 +26,6 @@ fn place(files: &Files, file: &str, text: &str) -> String {
 }
 
 #[test]
-#[cfg(feature = "full")]
 fn every_name_of_the_deployment_is_known() {
     let files = Files::embedded();
     let checked = check(&files, Variables::default());
@@ -40,7 +39,6 @@ fn every_name_of_the_deployment_is_known() {
     }
 }
 
-#[cfg(feature = "full")]
 #[rstest]
 #[case("postgresql.conf", "shared_buffers", "shared_bufers", Some("shared_buffers"))]
 #[case(
@@ -169,7 +167,6 @@ fn a_typo_is_told_with_its_line_and_the_nearest_name(
     }
 }
 
-#[cfg(feature = "full")]
 #[rstest]
 #[case(
     "postgresql.conf",
@@ -306,7 +303,6 @@ fn a_file_that_is_no_text_is_told() {
 }
 
 #[test]
-#[cfg(feature = "full")]
 fn everything_that_is_wrong_is_told_and_not_the_first_alone() {
     let files = with("postgresql.conf", "port = 5432", "port = 'x");
     let text = files

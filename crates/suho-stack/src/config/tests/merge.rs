@@ -23,7 +23,6 @@ fn difference(file: &str, after: &Files) -> (Vec<String>, Vec<String>) {
     (only(before, after), only(after, before))
 }
 
-#[cfg(feature = "full")]
 #[rstest]
 #[case::in_place(
     "postgresql.conf",
@@ -115,7 +114,6 @@ fn one_line_says_what_was_asked(#[case] file: &str, #[case] settings: &str, #[ca
     }
 }
 
-#[cfg(feature = "full")]
 #[rstest]
 #[case("postgresql.conf", "jit", &["jit = off                                 # compiling costs more than it saves on short queries over many chunks"])]
 #[case("nats-server.conf", "max_pending", &["max_pending: 16MB"])]
@@ -135,7 +133,6 @@ fn null_removes_the_line(#[case] file: &str, #[case] key: &str, #[case] lines: &
     assert!(after.is_empty(), "{after:?}");
 }
 
-#[cfg(feature = "full")]
 #[rstest]
 #[case(
     r#"{"postgresql.con": {"a": 1}}"#,

@@ -14,8 +14,8 @@
 
 mod client;
 pub mod features;
-#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub mod known;
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod publication;
 mod readiness;
 mod round_trip;

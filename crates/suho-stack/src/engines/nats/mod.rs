@@ -12,8 +12,8 @@
 pub mod features;
 
 mod client;
-#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 mod known;
+#[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod relay;
 mod round_trip;
 mod settings;

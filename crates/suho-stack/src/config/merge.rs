@@ -111,7 +111,7 @@ impl Change {
 
 /// `files` with `changes`, each where the setting stands, all other bytes as they are.
 ///
-/// Each is read again and must say what was asked and nothing else; a name that [`check`] does not know is an error.
+/// Each is read again and must say what was asked and nothing else; a name that [`check()`] does not know is an error.
 pub fn merge(files: &Files, changes: &[Change], mut variables: Variables) -> Result<Files, MergeError> {
     variables.generate_missing(Deployment::required_variables(files, &[COMPOSE_FILE])?);
     let before = check(files, variables.clone());

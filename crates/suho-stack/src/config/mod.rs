@@ -1,8 +1,8 @@
 //! The configuration as such, without any engine.
 //!
 //! # Layout
-//! - [`check`]: everything that is wrong with it.
-//! - [`merge`]: a copy of the deployment with other settings.
+//! - [`mod@check`]: everything that is wrong with it.
+//! - [`mod@merge`]: a copy of the deployment with other settings.
 
 pub mod check;
 pub mod merge;

@@ -110,7 +110,7 @@ pub struct Load {
 
 #[derive(Debug, Args)]
 pub struct Mirrors {
-    /// Ask this mirror before its registry: docker.io=https://mirror.example; plain HTTP on this machine alone
+    /// Ask this mirror before its registry: `docker.io=https://mirror.example`; plain HTTP on this machine alone
     #[arg(
         long = "mirror",
         value_name = "REGISTRY=URL",

@@ -8,7 +8,7 @@ let
     name: tools: command:
     pkgs.rustPlatform.buildRustPackage {
       pname = "suho-${name}";
-      inherit (workspace) version;
+      inherit (workspace) version postPatch;
       src = workspace.sourceOf [
         "Cargo.lock"
         "Cargo.toml"
@@ -40,8 +40,8 @@ in
   rust-documents = cargo "documents" [ ] ''
     RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
   '';
-  # Those that need no engine, and one less: it asks git, which a source in the store has not.
-  rust-tests = cargo "tests" [ ] ''
+  # Those that need no engine, only how compose reads a file; and one less: it asks git, which a source in the store has not.
+  rust-tests = cargo "tests" [ pkgs.docker-client ] ''
     cargo test --locked --workspace --lib --bins -- \
       --skip deployment::files::tests::every_committed_file_belongs
   '';

@@ -1,13 +1,15 @@
-# A directory for `docker compose up -d`: the checked configuration, with images by the names under which they are loaded.
+# A directory for `docker compose up -d`: the checked configuration, with the images by a name of one's choice.
 {
   pkgs,
   configs,
   pins,
+  # The name of the image of a pin.
+  nameOf,
 }:
 let
   inherit (builtins) concatStringsSep map;
 
-  defaults = map (pin: "s|\\\${${pin.variable}:-[^}]*}|\${${pin.variable}:-${pin.loadedName}}|") (
+  defaults = map (pin: "s|\\\${${pin.variable}:-[^}]*}|\${${pin.variable}:-${nameOf pin}}|") (
     builtins.attrValues pins
   );
 in

@@ -29,7 +29,6 @@ pkgs.runCommand "suho-configs"
       pkgs.libxml2
       pkgs.nats-server
       pkgs.postgresql_17
-      pkgs.shellcheck
     ];
     inherit files;
     settings = builtins.toJSON settings;

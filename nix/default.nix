@@ -51,7 +51,7 @@ in
       inherit e2e;
     };
 
-  formatter = pkgs.nixfmt;
+  formatter = pkgs.nixfmt-tree;
 
   lib = {
     inherit mkStack;

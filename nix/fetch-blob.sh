@@ -5,9 +5,19 @@
 # $size (0 where nobody told it), $out.
 set -euo pipefail
 
-fail() {
+# A proxy that inspects TLS has certificates of its own, which Nix is told of by this variable.
+if [ -r "${NIX_SSL_CERT_FILE:-}" ]; then
+  export SSL_CERT_FILE=$NIX_SSL_CERT_FILE
+fi
+
+# What is wrong with one address; the next may do.
+complain() {
   echo "$reference: $kind $digest: $*" >&2
-  exit 1
+  return 1
+}
+
+fail() {
+  complain "$@" || exit 1
 }
 
 # Anything but a loopback address has to be asked over TLS.
@@ -16,12 +26,12 @@ check_scheme() {
     fail "$1 is neither https:// nor on the loopback: nothing is fetched from it"
 }
 
-# Redirects may lead to a store of blobs, but not out of TLS.
+# Redirects may lead to a store of blobs, but not out of TLS; a server that is silent for a minute is given up.
 request() {
   local protocols='=https'
   [[ $1 = https://* ]] || protocols='=http,https'
   curl --silent --show-error --location --proto "$protocols" --proto-redir "$protocols" --connect-timeout 10 \
-    --retry 3 --retry-delay 1 --retry-connrefused "${@:2}" "$1"
+    --speed-limit 1 --speed-time 60 --retry 3 --retry-delay 1 --retry-all-errors "${@:2}" "$1"
 }
 
 # The anonymous token that the challenge in $headers asks for.
@@ -40,34 +50,41 @@ token() {
     fail "$realm hands out no anonymous token: the image is not public"
 }
 
-# Writes $out from the registry at $1; false where it has none.
+# Writes $out from the registry at $1; false where it has none, or something else.
 fetch_from() {
-  local url=$1/v2/$path/$kind/$digest status
+  local url=$1/v2/$path/$kind/$digest answer status granted
   check_scheme "$1"
-  local arguments=(--output "$out" --dump-header "$headers" --write-out '%{http_code}' --header "Accept: $accept")
-  status=$(request "$url" "${arguments[@]}") || return 1
-  if [ "$status" = 401 ]; then
-    status=$(request "$url" "${arguments[@]}" --header "Authorization: Bearer $(token "$1")") || return 1
+  local arguments=(--output "$out" --dump-header "$headers" --write-out '%{http_code} %{url_effective}' --header "Accept: $accept")
+  answer=$(request "$url" "${arguments[@]}") || return 1
+  if [[ $answer = 401* ]]; then
+    granted=$(token "$1") || return 1
+    # A registry may have sent on to another, to which the token belongs.
+    answer=$(request "${answer#* }" "${arguments[@]}" --header "Authorization: Bearer $granted") || return 1
   fi
+  status=${answer%% *}
   case $status in
-    200) ;;
-    404) echo "$reference: $1 does not have $kind $digest (404): it is gone, or the pin is wrong" >&2 && return 1 ;;
-    *) echo "$reference: $1 answers $status for $kind $digest: $(head -c 300 "$out" | tr '\n' ' ')" >&2 && return 1 ;;
+    200) check_content "$1" ;;
+    404) complain "$1 does not have it (404): it is gone, or the pin is wrong" ;;
+    *) complain "$1 answers $status: $(head -c 300 "$out" | tr '\n' ' ')" ;;
   esac
 }
 
+# Nix compares the hash as well; it would not say of which image.
+check_content() {
+  local got actual
+  got=$(stat -c %s "$out")
+  actual=sha256:$(sha256sum "$out" | cut -d ' ' -f 1)
+  if [ "$size" != 0 ] && [ "$got" != "$size" ]; then
+    complain "$1 sent $got bytes, the manifest says $size"
+  elif [ "$actual" != "$digest" ]; then
+    complain "$1 sent something else: $actual"
+  fi
+}
+
 headers=$(mktemp)
-fetched=
 for registry in $base; do
   if fetch_from "$registry"; then
-    fetched=$registry
-    break
+    exit 0
   fi
 done
-[ -n "$fetched" ] || fail "it could be had from none of: $base"
-
-# Nix compares the hash as well; it would not say of which image.
-got=$(stat -c %s "$out")
-[ "$size" = 0 ] || [ "$got" = "$size" ] || fail "$fetched sent $got bytes, the manifest says $size"
-actual=sha256:$(sha256sum "$out" | cut -d ' ' -f 1)
-[ "$actual" = "$digest" ] || fail "$fetched sent something else: $actual"
+fail "it could be had from none of: $base"

@@ -56,7 +56,8 @@ let
       found = match "([a-z0-9][a-z0-9._:/-]*):([A-Za-z0-9_][A-Za-z0-9._-]*)@sha256:([0-9a-f]{64})" reference;
       repository = head found;
       hosted = match "([^/]*[.:][^/]*|localhost)/(.+)" repository;
-      onHub = if match ".*/.*" repository != null then repository else "library/${repository}";
+      registry = if hosted == null then "docker.io" else head hosted;
+      bare = if hosted == null then repository else elemAt hosted 1;
     in
     if found == null then
       throw "`${reference}` is no pin: write name:tag@sha256:<64 lower-case hexadecimal digits>"
@@ -67,9 +68,9 @@ let
         variable = "SUHO_${replaceStrings (lower ++ [ "-" ]) (upper ++ [ "_" ]) name}_IMAGE";
         tag = elemAt found 1;
         hex = elemAt found 2;
-        registry = if hosted == null then "docker.io" else head hosted;
+        inherit registry;
         # The path in that registry.
-        path = if hosted == null then onHub else elemAt hosted 1;
+        path = if registry == "docker.io" && match ".*/.*" bare == null then "library/${bare}" else bare;
         # `docker load` cannot set a digest, so a loaded image bears it in its tag.
         loadedName = "${repository}:${tag}.sha256-${hex}";
       };

@@ -23,6 +23,10 @@ let
   services = lib.filterAttrs (_: service: service.scale or "1" != "0") cfg.stack.services;
 
   interpolate = import ./interpolation.nix cfg.variables;
+  example = builtins.readFile ../compose/.env.example;
+  unknown = builtins.filter (name: !lib.hasInfix "${name}=" example) (
+    builtins.attrNames cfg.variables
+  );
 
   # In a health check `$$` is a dollar of the shell.
   healthCommand =
@@ -97,9 +101,10 @@ in
   options.services.suho = {
     enable = lib.mkEnableOption "the data layer of suho: seven engines in containers";
     environmentFile = lib.mkOption {
-      type = lib.types.path;
+      # No path: one would end in the store, for everybody to read.
+      type = lib.types.str;
       example = "/etc/suho.env";
-      description = "The secrets, as `make env` writes them. A path as text, so that it does not end in the store.";
+      description = "The file of the secrets, as `make env` writes it.";
     };
     variables = lib.mkOption {
       type = lib.types.attrsOf lib.types.str;
@@ -107,7 +112,7 @@ in
       example = {
         SUHO_BIND_ADDRESS = "10.0.0.5";
       };
-      description = "Ports, addresses and limits: the variables of .env.example that are no secrets.";
+      description = "Ports, addresses and limits: the variables of .env.example that are no secrets. They count more than the file.";
     };
     stack = lib.mkOption {
       type = lib.types.raw;
@@ -118,6 +123,12 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    assertions = [
+      {
+        assertion = unknown == [ ];
+        message = "services.suho.variables: .env.example knows no ${toString unknown}";
+      }
+    ];
     virtualisation.docker.enable = true;
     virtualisation.oci-containers = {
       backend = "docker";
@@ -137,6 +148,9 @@ in
           umask 077
           mkdir -p ${environmentDirectory}
           . ${cfg.environmentFile}
+          ${lib.concatStrings (
+            lib.mapAttrsToList (name: value: "${name}=${lib.escapeShellArgs [ value ]}\n") cfg.variables
+          )}
           ${lib.concatStrings (lib.mapAttrsToList writeEnvironment services)}
           ${docker} network inspect ${network} >/dev/null 2>&1 || ${docker} network create ${network}
         '';
@@ -150,6 +164,8 @@ in
         # A one-shot is done when it has created what is declared.
         serviceConfig = lib.mkIf (service.restart == "on-failure") {
           Restart = lib.mkForce "on-failure";
+          # Often enough while an engine starts, and not so often that systemd gives up.
+          RestartSec = 5;
           RemainAfterExit = true;
         };
       }

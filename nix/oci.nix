@@ -81,6 +81,7 @@ let
           "https_proxy"
           "all_proxy"
           "no_proxy"
+          "NIX_SSL_CERT_FILE"
         ];
         inherit kind;
         inherit (descriptor) digest;

@@ -54,24 +54,40 @@ let
       ofCompose = settings."docker-compose.yml" or { };
       prefix = service + ".";
       own = builtins.filter (pkgs.lib.hasPrefix prefix) (attrNames ofCompose);
+      # As `suho config merge` writes it; null takes it out.
+      spelled = value: if builtins.isString value || value == null then value else builtins.toJSON value;
     in
     listToAttrs (
       map (name: {
         name = pkgs.lib.removePrefix prefix name;
-        value = toString ofCompose.${name};
+        value = spelled ofCompose.${name};
       }) own
     );
-  compose = import ./compose.nix { inherit pkgs configs pins; };
+  composeWith =
+    nameOf:
+    import ./compose.nix {
+      inherit
+        pkgs
+        configs
+        pins
+        nameOf
+        ;
+    };
 in
 {
-  inherit pins configs compose;
+  inherit pins configs;
+
+  # With the images by the names under which they are loaded, for `docker compose up -d`.
+  compose = composeWith (pin: pin.loadedName);
 
   # What the compose file says of each service, with the settings that are its environment.
   services = builtins.mapAttrs (
     name: service:
     service
     // pkgs.lib.optionalAttrs (service ? environment || changed name != { }) {
-      environment = service.environment or { } // changed name;
+      environment = pkgs.lib.filterAttrs (_: value: value != null) (
+        service.environment or { } // changed name
+      );
     }
   ) (import ./yaml.nix (readFile (deployment + "/docker-compose.yml"))).services;
 
@@ -88,6 +104,9 @@ in
   # True where evaluation has to fetch nothing.
   locked = all oci.isLocked (attrValues pins);
 
-  # The command line for this deployment.
-  suho = import ./packages/wrapped.nix { inherit pkgs suho compose; };
+  # The command line for this deployment, which finds what is loaded, and pulls what is not.
+  suho = import ./packages/wrapped.nix {
+    inherit pkgs suho;
+    compose = composeWith (pin: pin.reference);
+  };
 }

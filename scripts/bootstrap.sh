@@ -158,6 +158,10 @@ if [ "${#missing[@]}" -gt 0 ]; then
   done
   with_progress 'reading package lists' "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update
   [ "${#packages[@]}" -eq 0 ] || install_packages "${packages[@]}"
+  # The tests start their own; the one that Debian starts would be open to everybody.
+  if [[ ${packages[*]} == *docker-registry* && -d /run/systemd/system ]]; then
+    "${as_root[@]}" systemctl disable --now docker-registry
+  fi
   # Debian 13 keeps the command apart from the engine.
   have docker || install_packages docker-cli
   docker compose version >/dev/null 2>&1 || install_compose

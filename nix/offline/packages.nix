@@ -125,6 +125,8 @@ in
   natscli = elsewhere "natscli";
   # pkgs/by-name/ni/nixfmt, here its port to Rust
   nixfmt = fromCache "nixfmt";
+  # pkgs/by-name/ni/nixfmt-tree
+  nixfmt-tree = elsewhere "nixfmt-tree";
   # all-packages.nix, of pkgs/development/web/nodejs
   nodejs = fromHost "nodejs" [ "node" ];
   # pkgs/servers/sql/postgresql
@@ -149,6 +151,7 @@ in
   # pkgs/stdenv
   stdenv.hostPlatform = {
     isAarch64 = lib.hasPrefix "aarch64" system;
+    isLinux = builtins.match ".*-linux" system != null;
     inherit system;
   };
   # pkgs/build-support/testers

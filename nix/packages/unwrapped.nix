@@ -5,7 +5,7 @@ let
 in
 pkgs.rustPlatform.buildRustPackage {
   pname = "suho-unwrapped";
-  inherit (workspace) version;
+  inherit (workspace) version postPatch;
   src = workspace.sourceOf [
     "Cargo.lock"
     "Cargo.toml"

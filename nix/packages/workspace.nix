@@ -8,6 +8,12 @@ in
   inherit ((builtins.fromTOML (builtins.readFile (root + "/Cargo.toml"))).workspace.package) version;
   lockFile = root + "/Cargo.lock";
 
+  # What asks for /usr/bin/env, which a sandbox has not: the configuration of librdkafka, and our scripts.
+  postPatch = ''
+    patchShebangs $(find "$cargoDepsCopy" -path '*rdkafka-sys*/librdkafka/configure')
+    if [ -e scripts ]; then patchShebangs scripts; fi
+  '';
+
   # The tree with nothing but these files and directories of it.
   sourceOf =
     wanted:

@@ -2,8 +2,8 @@
   description = "A service that tests against the suho stack";
 
   inputs = {
-    # Where your copy of suho-stack is: github:…, git+ssh://… or, as here, a directory beside this one.
-    suho.url = "git+file:../suho-stack";
+    # Where your copy of suho-stack is: github:…, git+ssh://… or git+file:///….
+    suho.url = "git+file:///path/to/suho-stack";
     nixpkgs.follows = "suho/nixpkgs";
   };
 

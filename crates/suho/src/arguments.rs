@@ -214,7 +214,7 @@ pub struct Verify {
     pub network: bool,
     /// The directory that holds docker-compose.yml and .env: with --target this one, or else `compose`; with --endpoints
     /// what the settings are held against, which are not asked for without it
-    #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
+    #[arg(long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Only these engines: `kafka`, or their services, `suho-kafka`
     #[arg(long = "engine", value_name = "ENGINE", value_delimiter = ',', value_parser = service)]

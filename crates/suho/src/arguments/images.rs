@@ -50,7 +50,7 @@ pub enum Images {
 #[derive(Debug, Args)]
 pub struct Lock {
     /// The directory that holds docker-compose.yml: this one, or else `compose`
-    #[arg(long, value_name = "DIR", env = "SUHO_COMPOSE_DIR")]
+    #[arg(long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Where the manifests are kept; `nix/manifests` beside the directory of docker-compose.yml by default
     #[arg(long = "lock", value_name = "DIR")]

@@ -15,7 +15,7 @@ use suho_stack::{
 use super::{Downstream, forget, loaded_name, lock};
 use crate::{
     left_behind,
-    registry::{Registry, digest_of},
+    registry::{Registry, digest_of, front::Fault},
     root, run, stdout, suho, unique,
 };
 
@@ -68,11 +68,18 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
         assert_eq!(id(&loaded_name(&references[&name])), id(&image));
     }
 
-    let compose = downstream.build("compose");
     let name = unique("flake");
+    let state = tempfile::tempdir().unwrap();
+    let program = downstream.build("suho").join("bin/suho");
+    let suho = || {
+        let mut command = Command::new(&program);
+        command
+            .env("SUHO_STATE_DIR", state.path())
+            .env_remove("SUHO_COMPOSE_DIR");
+        command
+    };
     let mut up = suho();
-    up.args(["up", "--name", &name, "--images", "upstream", "--verify", "--directory"])
-        .arg(&compose)
+    up.args(["up", "--name", &name, "--images", "upstream", "--verify"])
         .args(references.keys().map(|name| format!("suho-{name}")));
     run(&mut up, 0);
     let filter = format!("label=suho.stack={name}");
@@ -87,7 +94,12 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
     );
     run(suho().args(["down", &name]), 0);
     assert_eq!(left_behind(&name), "");
+    let compose = fs::read_to_string(downstream.build("compose").join("docker-compose.yml")).unwrap();
     for reference in references.values() {
+        assert!(
+            compose.contains(&format!(":-{}}}", loaded_name(reference))),
+            "{compose}"
+        );
         run(docker().args(["rmi", &loaded_name(reference)]), 0);
     }
 }
@@ -171,6 +183,17 @@ fn a_mirror_is_asked_before_the_registry_of_the_pin() {
     ));
 
     assert!(downstream.build("image-nats-server").exists());
+}
+
+#[test]
+fn a_download_that_was_cut_is_made_again() {
+    let registry = Registry::start();
+    let front = registry.front();
+    let reference = registry.push_small("small/cut-once:1", 10_000, 5);
+    front.breaks(Fault::CutOnce(registry.layer_of(&reference)));
+
+    let archive = Downstream::with_image("nats-server", &front.reference(&reference)).build("image-nats-server");
+    assert!(archive.exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! - [`images`]: from a registry to a running engine, the same to the last bit.
 //! - [`module`]: the services of NixOS are those of compose.
 //! - [`tampering`]: a changed byte anywhere fails, and is named.
+//! - [`template`]: what a service begins with.
 //! - [`typos`]: a typo in the configuration of any engine fails the build.
 //! - [`whole`]: the flake itself, with a lock.
 //! - [`offline`]: the stand-in offers what the flake uses of nixpkgs, and nothing else.
@@ -12,6 +13,7 @@ mod images;
 mod module;
 mod offline;
 mod tampering;
+mod template;
 mod typos;
 mod whole;
 

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fs, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{nix, system};
 use crate::{copy_deployment, root, run};
@@ -20,7 +20,7 @@ fn configuration() -> Value {
                  services.suho = {{
                    enable = true;
                    environmentFile = "@environment@";
-                   variables = {{ SUHO_BIND_ADDRESS = "10.0.0.5"; }};
+                   variables = {{ SUHO_BIND_ADDRESS = "10.0.0.5"; SUHO_KAFKA_PORT = "19092"; }};
                    inherit stack;
                  }};
                  virtualisation.docker.package = "@docker@";
@@ -28,6 +28,7 @@ fn configuration() -> Value {
              }};
            in {{
              inherit (module.config.systemd.services.suho-environment) script;
+             assertions = map (one: one.assertion) module.config.assertions;
              units = builtins.mapAttrs (_: unit: unit.serviceConfig or {{ }}) module.config.systemd.services;
              containers = builtins.mapAttrs (_: container: removeAttrs container [ "imageFile" ])
                module.config.virtualisation.oci-containers.containers;
@@ -43,6 +44,7 @@ fn compose(directory: &std::path::Path) -> Value {
     run(Command::new(root().join("scripts/env.sh")).arg(directory), 0);
     let mut command = Command::new("docker");
     command
+        .envs([("SUHO_BIND_ADDRESS", "10.0.0.5"), ("SUHO_KAFKA_PORT", "19092")])
         .args(["compose", "--profile", "*", "config", "--format", "json"])
         .current_dir(directory);
     serde_json::from_slice(&run(&mut command, 0).stdout).unwrap()
@@ -62,10 +64,35 @@ fn the_module_runs_what_compose_runs() {
     for (name, container) in containers {
         let service = &compose["services"][name];
         assert_eq!(container["hostname"], service["hostname"]);
+        let none = json!([]);
+        let command = Some(&service["command"]).filter(|command| command.is_array());
+        assert_eq!(&container["cmd"], command.unwrap_or(&none));
+        let awaited = service["depends_on"].as_object().into_iter().flatten();
         assert_eq!(
-            container["cmd"].as_array().unwrap().len(),
-            service["command"].as_array().map_or(0, Vec::len)
+            container["dependsOn"],
+            json!(awaited.map(|(name, _)| name).collect::<Vec<_>>())
         );
+        let options: Vec<&str> = container["extraOptions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|option| option.as_str().unwrap())
+            .collect();
+        assert!(
+            options.contains(&format!("--cpus={}", service["cpus"]).as_str()),
+            "{options:?}"
+        );
+        assert!(options.contains(&"--network=suho-trading-network"), "{options:?}");
+        for told in ["--memory=", "--stop-timeout=", "--ulimit=nofile="] {
+            assert!(
+                options.iter().any(|option| option.starts_with(told)),
+                "{told} {options:?}"
+            );
+        }
+        if let Some(test) = service["healthcheck"]["test"][1].as_str() {
+            let health = options.iter().find_map(|option| option.strip_prefix("--health-cmd="));
+            assert!(health.unwrap().contains(&test.replace("$$", "$")), "{options:?}");
+        }
         let published = container["ports"].as_array().unwrap();
         assert_eq!(
             published.len(),
@@ -73,26 +100,35 @@ fn the_module_runs_what_compose_runs() {
             "{name}"
         );
         for (ours, theirs) in published.iter().zip(service["ports"].as_array().into_iter().flatten()) {
+            let published = theirs["published"].as_str().unwrap();
             let expected = format!(
-                "10.0.0.5:{}:{}",
-                theirs["published"].as_str().unwrap(),
+                "{}:{published}:{}",
+                theirs["host_ip"].as_str().unwrap(),
                 theirs["target"]
             );
             assert_eq!(ours, &expected);
         }
-        let targets = container["volumes"].as_array().unwrap().iter().map(|volume| {
+        let mounts = container["volumes"].as_array().unwrap().iter().map(|volume| {
             let parts: Vec<&str> = volume.as_str().unwrap().split(':').collect();
-            parts[1].to_owned()
+            (file_name(parts[0]).to_owned(), parts[1].to_owned())
         });
-        let expected = service["volumes"].as_array().into_iter().flatten();
-        let expected: Vec<_> = expected
-            .map(|volume| volume["target"].as_str().unwrap().to_owned())
-            .collect();
-        assert_eq!(targets.collect::<Vec<_>>(), expected);
+        let expected = service["volumes"].as_array().into_iter().flatten().map(|volume| {
+            let source = volume["source"].as_str().unwrap();
+            (
+                file_name(source).to_owned(),
+                volume["target"].as_str().unwrap().to_owned(),
+            )
+        });
+        assert_eq!(mounts.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         let pinned = service["image"].as_str().unwrap().replace("@sha256:", ".sha256-");
         assert_eq!(container["image"], pinned);
     }
     assert_eq!(module["units"]["docker-suho-kafka-topics"]["Restart"], "on-failure");
+    assert_eq!(module["assertions"], json!([true]));
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
 }
 
 #[test]

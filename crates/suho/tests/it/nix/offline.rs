@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use super::nix;
 use crate::{root, run};
 
-/// What a text uses of `prefix`, as `pkgs.jq` or `lib.genAttrs`: the first name after it.
+/// What a text uses of `prefix`, as `pkgs.jq` or `lib.genAttrs`: the first name after it, not what is within that.
 fn used(text: &str, prefix: &str) -> BTreeSet<String> {
     let names = text.match_indices(prefix).filter_map(|(at, _)| {
         let before = text[..at].chars().next_back();

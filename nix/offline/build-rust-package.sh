@@ -4,6 +4,11 @@ HOME=$(getent passwd "$(id -u)" | cut -d : -f 6)
 cache=$HOME/.cache/suho
 export HOME CARGO_HOME=$HOME/.cargo CARGO_TARGET_DIR=$cache/target CARGO_NET_OFFLINE=true
 
+# nixpkgs' builder brings the compiler, and ours needs a way to copy.
+for program in cargo rustc rustdoc rsync; do
+  ln -s "$(PATH=$hostPath command -v $program)" "$stdenvPath/$program"
+done
+
 # In the store every file is as old as time itself, by which cargo tells what has changed. In this copy only what has
 # changed is new.
 mkdir -p "$cache/source/$pname"

@@ -29,7 +29,7 @@ let
     runCommand "host-${name}" { inherit programs; } ''
       mkdir -p "$out/bin"
       for program in $programs; do
-        found=$(command -v "$program") || {
+        found=$(PATH=$hostPath command -v "$program") || {
           echo "$program is not on this machine: scripts/bootstrap.sh tests installs it" >&2
           exit 1
         }
@@ -55,6 +55,7 @@ let
     script name ''
       #!/bin/bash
       set -euo pipefail
+      PATH=''${hostPath:-$PATH}
       image=$(docker images --quiet --filter label=suho.engine=${engine} | head -n 1)
       [ -n "$image" ] || { echo "${name}: no air-gap image of ${engine}: suho images build" >&2; exit 1; }
       exec docker run --rm --network none --user 0 --entrypoint ${path} --env-file <(env | grep ^SUHO_ || true) \
@@ -101,7 +102,7 @@ in
   # pkgs/applications/virtualization/docker/compose.nix
   docker-compose = script "docker-compose" ''
     #!/bin/bash
-    exec docker compose "$@"
+    PATH=''${hostPath:-$PATH} exec docker compose "$@"
   '';
   # pkgs/by-name/in/installShellFiles
   installShellFiles = runCommand "host-installShellFiles" { } ''
@@ -145,7 +146,10 @@ in
   # all-packages.nix, of rustPackages in pkgs/development/compilers/rust
   rustc = fromHost "rustc" [ "rustc" ];
   # all-packages.nix, of rustPackages in pkgs/development/compilers/rust
-  rustfmt = fromHost "rustfmt" [ "rustfmt" ];
+  rustfmt = fromHost "rustfmt" [
+    "cargo-fmt"
+    "rustfmt"
+  ];
   # pkgs/development/tools/shellcheck
   shellcheck = fromHost "shellcheck" [ "shellcheck" ];
   # pkgs/stdenv

@@ -178,7 +178,9 @@ impl Client {
             let challenge = Challenge::of(&response).ok_or_else(|| refused(place, "401, and no word of a token"))?;
             let token_url = challenge.url(place)?;
             let token = granted(self.send(token_url.as_str(), None, None).await?, place).await?;
-            response = self.send(&url, Some(&token), header).await?;
+            // A registry may have sent on to another, to which the token belongs.
+            let asking = response.url().to_string();
+            response = self.send(&asking, Some(&token), header).await?;
             self.tokens.lock().await.insert(key, token);
         }
         match response.status() {

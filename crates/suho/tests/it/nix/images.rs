@@ -16,7 +16,7 @@ use super::{Downstream, forget, loaded_name, lock};
 use crate::{
     left_behind,
     registry::{Registry, digest_of, front::Fault},
-    root, run, stdout, suho, unique,
+    root, run, stdout, unique,
 };
 
 /// The air-gap image of each engine that has one, by the name of its pin.

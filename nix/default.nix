@@ -7,7 +7,7 @@
 # - `configs.nix`, `compose.nix`: the checked configuration, and the directory for `docker compose up -d`
 # - `stack.nix`: all of these for one deployment; what `lib.<system>.mkStack` is
 # - `packages/`: the command line
-# - `shell.nix`, `checks.nix`, `vm-test.nix`, `module.nix`, `template/`: what their names say
+# - `devshell.nix`, `checks.nix`, `vm-test.nix`, `module.nix`, `template/`: what their names say
 # - `offline/`: a stand-in for nixpkgs, for machines that cannot have it; nothing here knows of it
 { pkgs }:
 let
@@ -42,7 +42,7 @@ in
     program = "${stack.suho}/bin/suho";
   };
 
-  devShells.default = import ./shell.nix { inherit pkgs; };
+  devShells.default = import ./devshell.nix { inherit pkgs; };
 
   checks =
     import ./checks.nix { inherit pkgs stack; }

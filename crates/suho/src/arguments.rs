@@ -1,11 +1,17 @@
 //! The command line, its help and its examples.
 //!
 //! # Layout
+//! - [`config`]: what `suho config` takes.
 //! - [`images`]: what `suho images` takes.
+//! - [`verify`]: what `suho verify` takes.
 
+mod config;
 mod images;
+mod verify;
 
+pub use config::Config;
 pub use images::{Bundle, Images, Load, Lock, Update};
+pub use verify::{Target, Verify};
 
 use std::{
     fs, io,
@@ -17,7 +23,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use suho_stack::{
     deployment::{DeploymentError, Files},
     engines,
-    proof::Scope,
     stack::{ImageSource, Ports, StackError, state::valid_name},
 };
 
@@ -197,45 +202,6 @@ pub struct Env {
 }
 
 #[derive(Debug, Args)]
-#[group(skip)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub struct Verify {
-    /// A stack of `suho up`
-    #[arg(long, group = "what", default_value = DEFAULT_STACK, value_parser = stack_name)]
-    pub name: String,
-    /// A deployment of `docker compose up`: its published ports, the credentials of its .env
-    #[arg(long, group = "what", value_enum)]
-    pub target: Option<Target>,
-    /// A file of endpoints as `suho env --json` prints it; `-` reads standard input
-    #[arg(long, group = "what", value_name = "FILE")]
-    pub endpoints: Option<PathBuf>,
-    /// With --target, where this runs inside a container on the deployment's network: by the names of the services
-    #[arg(long, requires = "target")]
-    pub network: bool,
-    /// The directory that holds docker-compose.yml and .env: with --target this one, or else `compose`; with --endpoints
-    /// what the settings are held against, which are not asked for without it
-    #[arg(long, value_name = "DIR")]
-    pub directory: Option<PathBuf>,
-    /// Only these engines: `kafka`, or their services, `suho-kafka`
-    #[arg(long = "engine", value_name = "ENGINE", value_delimiter = ',', value_parser = service)]
-    pub engines: Vec<String>,
-    /// Only this part of the proof
-    #[arg(long, value_enum)]
-    pub only: Option<Part>,
-    /// Also the checks that restart an engine: what has to survive that, survives
-    #[arg(long)]
-    pub allow_restart: bool,
-    /// List every check and every setting, also those that are fine
-    #[arg(long)]
-    pub all: bool,
-    #[command(flatten)]
-    pub reports: Reports,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
 pub struct Down {
     /// The stack
     #[arg(default_value = DEFAULT_STACK, value_parser = stack_name)]
@@ -243,40 +209,6 @@ pub struct Down {
     /// Every stack, and what a killed start has left
     #[arg(long, conflicts_with = "name")]
     pub all: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Config {
-    /// Find what no engine would understand: files that cannot be read as what they are, unknown names, wrong kinds
-    #[command(
-        after_help = "Asks no engine and no Docker. Names are held against the lists that this program has of each engine.\n\n\
-                      Examples:\n  suho config check\n  suho config check --directory compose\n  suho config check --json | jq '.complaints[].message'\n\n\
-                      Exit codes: 0 nothing is wrong; 1 something is; 2 the directory cannot be read."
-    )]
-    Check {
-        #[command(flatten)]
-        source: Source,
-        /// Print the result as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Write a copy of the deployment's directory with other settings, each where it stands
-    #[command(
-        after_help = "The settings are JSON: file, name, value. Names are those that `suho verify --all` prints; a variable of a service's\n\
-                      environment is SERVICE.VARIABLE of docker-compose.yml. A null removes the setting.\n\n\
-                      Examples:\n  suho config merge --settings my.json --output /tmp/compose\n  echo '{\"postgresql.conf\": {\"shared_buffers\": \"2GB\"}, \"docker-compose.yml\": {\"suho-weaviate.LOG_LEVEL\": \"debug\"}}' | suho config merge --settings - --output /tmp/compose\n  suho up --directory /tmp/compose\n\n\
-                      Nothing is written where a file or a name is unknown, or where a value cannot be written as asked."
-    )]
-    Merge {
-        /// The settings as JSON; `-` reads standard input
-        #[arg(long, value_name = "FILE")]
-        settings: PathBuf,
-        /// Where the copy is written; must be empty or not exist yet
-        #[arg(long, value_name = "DIR")]
-        output: PathBuf,
-        #[command(flatten)]
-        source: Source,
-    },
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -299,37 +231,12 @@ pub enum PublishedOn {
     Platform,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Part {
-    /// Every setting of every file and variable is in effect
-    Config,
-    /// Every feature works
-    Features,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Target {
-    /// A deployment of `docker compose up`
-    Compose,
-    /// The same with the images of docker-compose.airgap.yml
-    ComposeAirgap,
-}
-
 impl From<ImagesFrom> for ImageSource {
     fn from(images: ImagesFrom) -> Self {
         match images {
             ImagesFrom::Auto => Self::Auto,
             ImagesFrom::Upstream => Self::Upstream,
             ImagesFrom::Airgap => Self::Airgap,
-        }
-    }
-}
-
-impl From<Part> for Scope {
-    fn from(part: Part) -> Self {
-        match part {
-            Part::Config => Self::Settings,
-            Part::Features => Self::Features,
         }
     }
 }

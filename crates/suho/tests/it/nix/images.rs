@@ -78,6 +78,9 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
             .env_remove("SUHO_COMPOSE_DIR");
         command
     };
+    let down = Defer(|| {
+        let _ = suho().args(["down", &name]).output();
+    });
     let mut up = suho();
     up.args(["up", "--name", &name, "--images", "upstream", "--verify"])
         .args(references.keys().map(|name| format!("suho-{name}")));
@@ -92,7 +95,7 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
         running,
         references.values().map(|reference| loaded_name(reference)).collect()
     );
-    run(suho().args(["down", &name]), 0);
+    drop(down);
     assert_eq!(left_behind(&name), "");
     let compose = fs::read_to_string(downstream.build("compose").join("docker-compose.yml")).unwrap();
     for reference in references.values() {
@@ -208,6 +211,15 @@ fn with_a_lock_nothing_is_fetched_while_nix_evaluates() {
     command.args(["--option", "allow-import-from-derivation", "false"]);
 
     run(&mut command, 0);
+}
+
+/// Does it also where a test fails.
+struct Defer<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 fn docker() -> Command {

@@ -59,6 +59,32 @@ fn in_flake(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 #[test]
+fn neither_documents_nor_configuration_build_the_crates_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    repository(directory.path(), &Registry::start());
+    let unwrapped = format!(
+        "path:{}#packages.{}.suho.suho.drvPath",
+        directory.path().display(),
+        system()
+    );
+    let derivation = || stdout(&run(&mut in_flake(directory.path(), &["eval", "--raw", &unwrapped]), 0));
+    let append = |file: &str, text: &str| {
+        let path = directory.path().join(file);
+        let before = fs::read_to_string(&path).unwrap();
+        fs::write(path, before + text).unwrap();
+    };
+    let first = derivation();
+
+    append("README.md", "more\n");
+    append("compose/postgresql.conf", "# more\n");
+    append("nix/module.nix", "# more\n");
+    assert_eq!(derivation(), first);
+
+    append("crates/suho/src/main.rs", "// more\n");
+    assert_ne!(derivation(), first);
+}
+
+#[test]
 fn with_the_lock_that_suho_writes_the_whole_flake_is_evaluated_without_a_fetch() {
     let registry = Registry::start();
     let directory = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::{is_continued, postgresql_quoted, properties_text};
+use super::super::lines::{is_continued, postgresql_quoted, properties_text};
 use super::{appended, newline, refuse_control, replaced};
 
 /// A setting as it stands in a file.

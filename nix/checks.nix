@@ -6,23 +6,17 @@ let
   # A command of cargo over the workspace, which leaves nothing but its success.
   cargo =
     name: tools: command:
-    pkgs.rustPlatform.buildRustPackage {
+    workspace.build {
       pname = "suho-${name}";
-      inherit (workspace) version postPatch;
-      src = workspace.sourceOf [
-        "Cargo.lock"
-        "Cargo.toml"
+      sources = [
         "clippy.toml"
         "compose"
-        "crates"
         "rustfmt.toml"
         "scripts"
       ];
-      cargoLock = { inherit (workspace) lockFile; };
       nativeBuildInputs = tools;
       buildPhase = command;
       installPhase = "touch $out";
-      doCheck = false;
     };
 
   nixFiles = workspace.sourceOf [

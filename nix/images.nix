@@ -1,7 +1,7 @@
 # The pins of a deployment, read out of its compose file: { postgresql = { name, tag, digest, registry, … }; … }.
 {
-  # The text of docker-compose.yml.
-  compose,
+  # What docker-compose.yml says of each service.
+  services,
   # Other pins in place of those of the file: { nats-server = "nats:2.15.1-alpine@sha256:…"; }.
   overrides ? { },
 }:
@@ -22,8 +22,6 @@ let
     stringLength
     substring
     ;
-  inherit ((import ./yaml.nix) compose) services;
-
   # A service has an image of its own where the variable bears its name; the one-shots use that of their engine.
   pinned = concatMap (
     service:
@@ -37,7 +35,11 @@ let
       [
         {
           inherit name;
-          value = elemAt found 1;
+          value = {
+            # What substitutes it in compose.
+            variable = "SUHO_${head found}_IMAGE";
+            reference = elemAt found 1;
+          };
         }
       ]
     else
@@ -51,7 +53,7 @@ let
   unknown = filter (name: !hasAttr name pins) (attrNames overrides);
 
   parse =
-    name: reference:
+    variable: reference:
     let
       found = match "([a-z0-9][a-z0-9._:/-]*):([A-Za-z0-9_][A-Za-z0-9._-]*)@sha256:([0-9a-f]{64})" reference;
       repository = head found;
@@ -63,9 +65,7 @@ let
       throw "`${reference}` is no pin: write name:tag@sha256:<64 lower-case hexadecimal digits>"
     else
       rec {
-        inherit reference repository;
-        # What substitutes it in compose.
-        variable = "SUHO_${replaceStrings (lower ++ [ "-" ]) (upper ++ [ "_" ]) name}_IMAGE";
+        inherit variable reference repository;
         tag = elemAt found 1;
         hex = elemAt found 2;
         inherit registry;
@@ -78,4 +78,4 @@ in
 if unknown != [ ] then
   throw "no image is called ${concatStringsSep ", " unknown}; there are ${concatStringsSep ", " (attrNames pins)}"
 else
-  mapAttrs parse (pins // overrides)
+  mapAttrs (name: pin: parse pin.variable (overrides.${name} or pin.reference)) pins

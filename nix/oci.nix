@@ -102,12 +102,14 @@ let
     in
     if found == null then throw "${image.reference}: `${digest}` is no sha256 digest" else head found;
 
+  lockedAt = hex: manifests + "/${hex}.json";
+
   # A manifest's file and what it says: from the lock where it is there, else from the registry, by its hash in both.
   manifestOf =
     image: descriptor:
     let
       hex = hexOf image descriptor.digest;
-      locked = manifests + "/${hex}.json";
+      locked = lockedAt hex;
       verified =
         if hashFile "sha256" locked == hex then
           locked
@@ -141,15 +143,20 @@ let
     else
       throw "${image.reference}: ${what} ${descriptor.digest} is of an unknown type, ${descriptor.mediaType}";
 
+  # What an index has for the wanted platform.
+  fittingOf =
+    index:
+    filter (
+      entry: entry.platform.os or "" == "linux" && entry.platform.architecture or "" == architecture
+    ) (index.manifests or [ ]);
+
   # The manifest of the wanted platform, out of an index or by itself.
   resolve =
     image:
     let
       pinned = manifestOf image { digest = "sha256:${image.hex}"; };
       kind = kindOf pinned.says;
-      fits =
-        entry: entry.platform.os or "" == "linux" && entry.platform.architecture or "" == architecture;
-      fitting = filter fits pinned.says.manifests;
+      fitting = fittingOf pinned.says;
       platforms = map (
         entry: "${entry.platform.os or "?"}/${entry.platform.architecture or "?"}"
       ) pinned.says.manifests;
@@ -259,12 +266,8 @@ in
   isLocked =
     image:
     let
-      at = hex: manifests + "/${hex}.json";
-      says = fromJSON (readFile (at image.hex));
-      children = filter (
-        entry: entry.platform.os or "" == "linux" && entry.platform.architecture or "" == architecture
-      ) (says.manifests or [ ]);
+      has = hex: pathExists (lockedAt hex);
+      children = fittingOf (fromJSON (readFile (lockedAt image.hex)));
     in
-    pathExists (at image.hex)
-    && builtins.all (entry: pathExists (at (hexOf image entry.digest))) children;
+    has image.hex && builtins.all (entry: has (hexOf image entry.digest)) children;
 }

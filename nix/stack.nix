@@ -35,8 +35,9 @@ let
       manifests
       ;
   };
+  inherit (import ./yaml.nix (readFile (deployment + "/docker-compose.yml"))) services;
   pins = import ./images.nix {
-    compose = readFile (deployment + "/docker-compose.yml");
+    inherit services;
     overrides = images;
   };
   configs = import ./configs.nix {
@@ -89,7 +90,7 @@ in
         service.environment or { } // changed name
       );
     }
-  ) (import ./yaml.nix (readFile (deployment + "/docker-compose.yml"))).services;
+  ) services;
 
   # { image-postgresql = an archive; … }
   archives = listToAttrs (

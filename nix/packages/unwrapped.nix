@@ -3,18 +3,10 @@
 let
   workspace = import ./workspace.nix { inherit pkgs; };
 in
-pkgs.rustPlatform.buildRustPackage {
+workspace.build {
   pname = "suho-unwrapped";
-  inherit (workspace) version postPatch;
-  src = workspace.sourceOf [
-    "Cargo.lock"
-    "Cargo.toml"
-    "crates"
-  ];
-  cargoLock = { inherit (workspace) lockFile; };
+  sources = [ ];
   cargoBuildFlags = [ "--package=suho" ];
-  # Most tests need engines; those that need none are a check.
-  doCheck = false;
   SUHO_EMBED = "no";
   nativeBuildInputs = [ pkgs.installShellFiles ];
   postInstall = ''

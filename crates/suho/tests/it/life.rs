@@ -2,7 +2,7 @@ use std::{fs, process::Command};
 
 use serde_json::Value;
 
-use crate::{copy_deployment, left_behind, root, run, stdout, suho, unique};
+use crate::{copy_deployment, docker, left_behind, root, run, stdout, suho, unique};
 
 #[test]
 fn a_stack_lives_from_up_to_down() {
@@ -83,10 +83,7 @@ fn a_stack_lives_from_up_to_down() {
     .unwrap();
     run(suho().args(["verify", "--endpoints"]).arg(&endpoints), 0);
 
-    run(
-        Command::new("docker").args(["kill", &format!("suho-nats-server-{name}")]),
-        0,
-    );
+    docker(&["kill", &format!("suho-nats-server-{name}")]);
     let warned = run(suho().args(["env", "--name", &name]), 0);
     assert!(String::from_utf8_lossy(&warned.stderr).contains("suho-nats-server does not run"));
     run(suho().args(["verify", "--name", &name]), 1);

@@ -69,17 +69,32 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What `docker …` prints.
+fn docker(arguments: &[&str]) -> String {
+    stdout(&run(Command::new("docker").args(arguments), 0))
+}
+
+/// By which Docker knows an image whatever it is called.
+fn id_of(image: &str) -> String {
+    docker(&["image", "inspect", "--format", "{{.Id}}", image])
+}
+
+/// The images of the containers of `stack` that run, one a line.
+fn images_of(stack: &str) -> String {
+    let filter = format!("label=suho.stack={stack}");
+    docker(&["ps", "--format", "{{.Image}}", "--filter", &filter])
+}
+
 /// What Docker lists of the things that carry the label of `stack`.
 fn left_behind(stack: &str) -> String {
     let filter = format!("label=suho.stack={stack}");
     [vec!["ps", "--all"], vec!["network", "ls"], vec!["volume", "ls"]]
         .into_iter()
-        .map(|list| {
-            stdout(&run(
-                Command::new("docker").args(list).args(["--quiet", "--filter", &filter]),
-                0,
-            ))
-        })
+        .map(|list| docker(&[&list[..], &["--quiet", "--filter", &filter]].concat()))
         .collect()
 }
 

@@ -20,7 +20,7 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{run, stdout};
+use crate::{docker, run};
 
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -283,10 +283,6 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: 
         head,
         body: answer[end + 4..].to_vec(),
     }
-}
-
-fn docker(arguments: &[&str]) -> String {
-    stdout(&run(Command::new("docker").args(arguments), 0))
 }
 
 fn free_port() -> u16 {

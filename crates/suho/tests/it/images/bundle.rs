@@ -1,9 +1,9 @@
 use std::{fs, process::Command};
 
-use super::{NATS, Scene, json, loaded, names_in, stderr, unpacked};
+use super::{NATS, Scene, json, loaded, names_in, unpacked};
 use crate::{
     registry::{Registry, digest_of},
-    run, stdout,
+    run, stderr, stdout,
 };
 
 #[test]

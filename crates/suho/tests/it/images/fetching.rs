@@ -8,14 +8,14 @@ use std::{
 use rstest::rstest;
 use serde_json::json;
 
-use super::{NATS, Scene, names_in, stderr};
+use super::{NATS, Scene, names_in};
 use crate::{
     registry::{
         INDEX, MANIFEST, Registry, digest_of,
         front::{Fault, Front},
         layer_of, name_and_digest,
     },
-    run, stdout,
+    run, stderr, stdout,
 };
 
 const SIZE: usize = 3_000_000;

@@ -6,8 +6,8 @@ use std::{
 use rstest::rstest;
 use serde_json::json;
 
-use super::{NATS, Scene, loaded, stderr, unpacked};
-use crate::{left_behind, registry::Registry, run, stdout, unique};
+use super::{NATS, Scene, loaded, unpacked};
+use crate::{docker, id_of, images_of, left_behind, registry::Registry, run, stderr, stdout, unique};
 
 /// Removes an image when the test ends.
 struct Loaded(String);
@@ -44,13 +44,7 @@ fn a_loaded_image_runs_in_the_place_of_its_pin() {
     let printed = run(&mut scene.images(&["load", "images.tar", "--env"]), 0);
 
     assert_eq!(stdout(&printed), format!("{NATS}={}\n", image.0));
-    let id = |image: &str| {
-        stdout(&run(
-            Command::new("docker").args(["image", "inspect", "--format", "{{.Id}}", image]),
-            0,
-        ))
-    };
-    assert_eq!(id(&image.0), id("suho-airgap/nats-server:2.15"));
+    assert_eq!(id_of(&image.0), id_of("suho-airgap/nats-server:2.15"));
     let listed = stdout(&run(&mut scene.images(&["ls", "--json"]), 0));
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
     let row = listed
@@ -67,16 +61,7 @@ fn a_loaded_image_runs_in_the_place_of_its_pin() {
         .arg(scene.compose());
     let first = stderr(&run(&mut up, 0));
     let again = stderr(&run(&mut up, 0));
-    let running = stdout(&run(
-        Command::new("docker").args([
-            "ps",
-            "--format",
-            "{{.Image}}",
-            "--filter",
-            &format!("label=suho.stack={name}"),
-        ]),
-        0,
-    ));
+    let running = images_of(&name);
     run(crate::suho().args(["down", &name]), 0);
     assert!(first.contains("nats           loaded: "), "{first}");
     assert!(again.contains("runs already"), "{again}");
@@ -92,12 +77,7 @@ fn docker_reads_the_archive_by_itself() {
     let image = Loaded(loaded(&reference));
     run(&mut scene.bundle(), 0);
 
-    run(
-        Command::new("docker")
-            .args(["load", "-i"])
-            .arg(scene.path("images.tar")),
-        0,
-    );
+    docker(&["load", "-i", scene.path("images.tar").to_str().unwrap()]);
 
     assert!(image.is_there());
 }

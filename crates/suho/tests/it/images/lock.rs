@@ -2,10 +2,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{NATS, Scene, names_in, stderr};
+use super::{NATS, Scene, names_in};
 use crate::{
     registry::{INDEX, MANIFEST, Registry, digest_of, layer_of, name_and_digest},
-    run, stdout,
+    run, stderr, stdout,
 };
 
 #[test]

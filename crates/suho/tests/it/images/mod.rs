@@ -14,7 +14,7 @@ mod lock;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use serde_json::Value;
@@ -99,12 +99,8 @@ impl Scene {
     }
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 /// `name:tag.sha256-…` of `name:tag@sha256:…`.
-fn loaded(reference: &str) -> String {
+pub fn loaded(reference: &str) -> String {
     reference.replace("@sha256:", ".sha256-")
 }
 
@@ -118,7 +114,7 @@ fn names_in(directory: &Path) -> Vec<String> {
 }
 
 /// Unpacks an archive with the tar of this machine.
-fn unpacked(archive: &Path) -> tempfile::TempDir {
+pub fn unpacked(archive: &Path) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     crate::run(
         Command::new("tar")
@@ -131,6 +127,6 @@ fn unpacked(archive: &Path) -> tempfile::TempDir {
     directory
 }
 
-fn json(file: &Path) -> Value {
+pub fn json(file: &Path) -> Value {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }

@@ -5,16 +5,17 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
 use suho_stack::{
     deployment::{Files, Variables},
     engines,
     stack::images::Editions,
 };
 
-use super::{Downstream, forget, loaded_name, lock};
+use super::{Downstream, forget, lock};
 use crate::{
-    left_behind,
+    docker, id_of,
+    images::{json, loaded, unpacked},
+    images_of, left_behind,
     registry::{Registry, digest_of, front::Fault},
     root, run, stdout, unique,
 };
@@ -61,11 +62,11 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
     for ((name, first), bits) in references.keys().zip(&archives).zip(bits) {
         let again = downstream.build(&format!("image-{name}"));
         assert_eq!((&again, digest_of_file(&again)), (first, bits));
-        run(docker().args(["load", "--quiet", "--input"]).arg(&again), 0);
+        docker(&["load", "--quiet", "--input", again.to_str().unwrap()]);
     }
     assert!(front.asked().len() > fetched + 2 * archives.len());
     for (name, image) in airgap_images() {
-        assert_eq!(id(&loaded_name(&references[&name])), id(&image));
+        assert_eq!(id_of(&loaded(&references[&name])), id_of(&image));
     }
 
     let name = unique("flake");
@@ -85,25 +86,17 @@ fn the_stack_starts_from_archives_that_nix_built_twice_with_the_same_bits() {
     up.args(["up", "--name", &name, "--images", "upstream", "--verify"])
         .args(references.keys().map(|name| format!("suho-{name}")));
     run(&mut up, 0);
-    let filter = format!("label=suho.stack={name}");
-    let running = stdout(&run(
-        docker().args(["ps", "--format", "{{.Image}}", "--filter", &filter]),
-        0,
-    ));
-    let running: BTreeSet<String> = running.lines().map(str::to_owned).collect();
+    let running: BTreeSet<String> = images_of(&name).lines().map(str::to_owned).collect();
     assert_eq!(
         running,
-        references.values().map(|reference| loaded_name(reference)).collect()
+        references.values().map(|reference| loaded(reference)).collect()
     );
     drop(down);
     assert_eq!(left_behind(&name), "");
     let compose = fs::read_to_string(downstream.build("compose").join("docker-compose.yml")).unwrap();
     for reference in references.values() {
-        assert!(
-            compose.contains(&format!(":-{}}}", loaded_name(reference))),
-            "{compose}"
-        );
-        run(docker().args(["rmi", &loaded_name(reference)]), 0);
+        assert!(compose.contains(&format!(":-{}}}", loaded(reference))), "{compose}");
+        docker(&["rmi", &loaded(reference)]);
     }
 }
 
@@ -129,7 +122,11 @@ fn an_archive_of_another_architecture_holds_its_manifest() {
     let downstream = Downstream::new(&format!(
         r#"images.nats-server = "{reference}"; architecture = "arm64";"#
     ));
-    let index = unpack(&downstream.build("image-nats-server"), "index.json");
+    let index = json(
+        &unpacked(&downstream.build("image-nats-server"))
+            .path()
+            .join("index.json"),
+    );
 
     assert_eq!(
         index["manifests"][0]["digest"],
@@ -142,15 +139,7 @@ fn an_archive_is_a_layout_of_oci_and_an_image_of_docker() {
     let registry = Registry::start();
     let reference = registry.push_small("small/layout:1", 10_000, 1);
     let archive = Downstream::with_image("nats-server", &reference).build("image-nats-server");
-    let unpacked = tempfile::tempdir().unwrap();
-    run(
-        Command::new("tar")
-            .arg("-xf")
-            .arg(&archive)
-            .arg("-C")
-            .arg(unpacked.path()),
-        0,
-    );
+    let unpacked = unpacked(&archive);
 
     let layout = json(&unpacked.path().join("oci-layout"));
     assert_eq!(layout["imageLayoutVersion"], "1.0.0");
@@ -159,7 +148,7 @@ fn an_archive_is_a_layout_of_oci_and_an_image_of_docker() {
     assert_eq!(manifest["digest"], registry.child_of(&reference, "amd64").as_str());
     assert_eq!(
         manifest["annotations"]["org.opencontainers.image.ref.name"],
-        loaded_name(&reference).as_str()
+        loaded(&reference).as_str()
     );
     let docker = json(&unpacked.path().join("manifest.json"));
     let layer = docker[0]["Layers"][0].as_str().unwrap();
@@ -222,28 +211,10 @@ impl<F: Fn()> Drop for Defer<F> {
     }
 }
 
-fn docker() -> Command {
-    Command::new("docker")
-}
-
-fn id(image: &str) -> String {
-    stdout(&run(docker().args(["inspect", "--format", "{{.Id}}", image]), 0))
-}
-
 fn digest_of_file(path: &Path) -> String {
     digest_of(&fs::read(path).unwrap())
 }
 
 fn nar_hash(path: &Path) -> String {
     stdout(&run(Command::new("nix-store").args(["--query", "--hash"]).arg(path), 0))
-}
-
-/// One file of JSON out of an archive.
-fn unpack(archive: &Path, file: &str) -> Value {
-    let output = run(Command::new("tar").arg("-xOf").arg(archive).arg(file), 0);
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }

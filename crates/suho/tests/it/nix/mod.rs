@@ -20,10 +20,10 @@ mod whole;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
-use crate::{registry::Registry, root, run, stdout};
+use crate::{registry::Registry, root, run, stderr, stdout};
 
 /// What Nix needs to be told where there is neither a cache of nixpkgs nor a user to build as.
 const OPTIONS: &[&str] = &[
@@ -88,7 +88,7 @@ impl Downstream {
     fn refuses(&self, attribute: &str) -> String {
         let output = self.building(attribute).output().unwrap();
         assert!(!output.status.success(), "{attribute} was built");
-        errors(&output)
+        stderr(&output)
     }
 
     /// Not in the directory of the flake, which is what Nix reads.
@@ -114,15 +114,6 @@ fn nix() -> Command {
 
 fn system() -> String {
     format!("{}-linux", std::env::consts::ARCH)
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The name under which an image is loaded.
-fn loaded_name(reference: &str) -> String {
-    reference.replace("@sha256:", ".sha256-")
 }
 
 /// The manifests of a reference, as the lock holds them.

@@ -9,7 +9,7 @@ use suho_stack::{
 
 use super::{nix, system};
 use crate::{
-    copy_deployment,
+    copy_deployment, docker,
     registry::{Registry, pin},
     root, run, stdout, suho,
 };
@@ -128,6 +128,6 @@ fn with_the_lock_that_suho_writes_the_whole_flake_is_evaluated_without_a_fetch()
     for image in listed.as_array().unwrap() {
         let name = image["RepoTags"][0].as_str().unwrap();
         assert!(String::from_utf8_lossy(&loaded.stderr).contains(name) || stdout(&loaded).contains(name));
-        run(Command::new("docker").args(["rmi", name]), 0);
+        docker(&["rmi", name]);
     }
 }

@@ -6,14 +6,10 @@ use serde::Serialize;
 
 use crate::causes::in_full;
 use crate::deployment::{
-    Declarations, Deployment, DeploymentError, Files, HealthTest, Mount, Service, Setting, SettingKind, Variables,
-    declarations,
+    AIRGAP_FILE, COMPOSE_FILE, Declarations, Deployment, DeploymentError, Files, HealthTest, Mount, Service, Setting,
+    SettingKind, Variables, declarations,
 };
 use crate::engines::{self, Engine, Objection, vocabulary::our_variables};
-
-/// The deployment, and what overrides it; the second may be absent.
-pub(super) const COMPOSE_FILE: &str = "docker-compose.yml";
-const OVERRIDES: [&str; 1] = ["docker-compose.airgap.yml"];
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,13 +110,11 @@ impl Checked {
             Deployment::read(files, compose_files, &variables)
         };
         let base = read(&[COMPOSE_FILE]);
-        for file in OVERRIDES
-            .into_iter()
-            .filter(|file| base.is_ok() && files.get(file).is_some())
+        if base.is_ok()
+            && files.get(AIRGAP_FILE).is_some()
+            && let Err(error) = read(&[COMPOSE_FILE, AIRGAP_FILE])
         {
-            if let Err(error) = read(&[COMPOSE_FILE, file]) {
-                self.complaints.push(Complaint::unreadable(file, &error));
-            }
+            self.complaints.push(Complaint::unreadable(AIRGAP_FILE, &error));
         }
         base.map_err(|error| self.complaints.push(Complaint::unreadable(COMPOSE_FILE, &error)))
             .ok()

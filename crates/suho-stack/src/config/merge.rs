@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::check::{COMPOSE_FILE, Complaint, check};
-use crate::deployment::{Deployment, DeploymentError, Files, Setting, Variables};
+use super::check::{Complaint, check};
+use crate::deployment::{COMPOSE_FILE, Deployment, DeploymentError, Files, Setting, Variables};
 
 /// One setting as it shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,11 @@ use std::path::Path;
 use super::error::DeploymentError;
 use super::selection;
 
+/// The deployment.
+pub const COMPOSE_FILE: &str = "docker-compose.yml";
+/// What the air-gap images change of it.
+pub const AIRGAP_FILE: &str = "docker-compose.airgap.yml";
+
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// File names relative to the deployment's directory, with the bytes of each.

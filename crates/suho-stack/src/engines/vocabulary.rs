@@ -29,6 +29,14 @@ impl Objection {
             nearest: None,
         }
     }
+
+    /// The same with the name that may have been meant spelled out, where a list leaves out what it begins with.
+    pub(super) fn within(self, scope: &str) -> Self {
+        Self {
+            nearest: self.nearest.map(|nearest| format!("{scope}{nearest}")),
+            ..self
+        }
+    }
 }
 
 /// What an engine expects of a value.
@@ -182,11 +190,18 @@ pub(super) fn is_variable(setting: &Setting) -> bool {
     setting.kind == SettingKind::Environment
 }
 
-/// What is wrong with each of `settings`, by a list: names of variables come from `variables`, all others from `settings_list`.
-pub(super) fn object_by(settings: &[Setting], file: &Vocabulary, variables: &Vocabulary) -> Vec<Option<Objection>> {
+/// What is wrong with each of `settings`: of those in the environment by the list of its variables, of the others by `judge`.
+pub(super) fn object_by(
+    settings: &[Setting],
+    variables: &Vocabulary,
+    judge: impl Fn(&Setting) -> Option<Objection>,
+) -> Vec<Option<Objection>> {
     let judge = |setting| {
-        let list = if is_variable(setting) { variables } else { file };
-        list.object_to(setting)
+        if is_variable(setting) {
+            variables.object_to(setting)
+        } else {
+            judge(setting)
+        }
     };
     settings.iter().map(judge).collect()
 }
@@ -223,6 +238,11 @@ fn filled(pattern: &str, name: &str) -> Option<String> {
         }
     };
     Some(wanted.iter().zip(&parts).map(part).collect::<Vec<_>>().join("."))
+}
+
+/// True for one of `words`, which are in lower case, however it is written.
+pub(super) fn is_one_of(words: &[&str], value: &str) -> bool {
+    words.contains(&value.to_ascii_lowercase().as_str())
 }
 
 /// True for digits with a sign, or not.

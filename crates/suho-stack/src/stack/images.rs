@@ -10,14 +10,9 @@ use tokio::sync::Mutex;
 
 use super::{Absent, Progress, StackError, progress::telling};
 use crate::{
-    deployment::{Deployment, Files, Service, Setting, Variables},
+    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Service, Setting, Variables},
     runtime::{Docker, ImageBuild, ImageFacts, RuntimeError, registry::is_reachable},
 };
-
-/// The deployment.
-pub const COMPOSE_FILE: &str = "docker-compose.yml";
-/// What the air-gap images change of it.
-pub const AIRGAP_FILE: &str = "docker-compose.airgap.yml";
 
 /// Both, in the order in which the one overrides the other.
 pub(super) const BOTH_FILES: [&str; 2] = [COMPOSE_FILE, AIRGAP_FILE];

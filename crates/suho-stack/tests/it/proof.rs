@@ -2,16 +2,13 @@ use std::collections::BTreeMap;
 
 use rstest::rstest;
 use suho_stack::{
-    deployment::{Deployment, Files, Setting, Variables},
+    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Setting, Variables},
     engines::{
         self, EngineError, Evidence, SettingVerdict,
         feed::{Decimal, Tick},
     },
     proof::{Check, Inquiry, Report, Verdict, whole},
-    stack::{
-        ImageSource, Stack,
-        images::{AIRGAP_FILE, COMPOSE_FILE},
-    },
+    stack::{ImageSource, Stack},
 };
 
 /// How many settings the deployment has for each engine, whether it can be had here or not.

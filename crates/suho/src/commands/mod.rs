@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use suho_stack::{
     causes::in_full,
-    deployment::DeploymentError,
+    deployment::{COMPOSE_FILE, DeploymentError},
     engines::EngineError,
-    stack::{StackError, images::COMPOSE_FILE},
+    stack::StackError,
 };
 
 /// The directory that holds the deployment, where none is named.

@@ -1,11 +1,11 @@
 use rstest::rstest;
 use suho_stack::{
-    deployment::Files,
+    deployment::{COMPOSE_FILE, Files},
     engines::{
         EngineError, Evidence, Subject,
         weaviate::features::{queries, storage, tenants, vectors},
     },
-    stack::{ImageSource, Restarter, Stack, images::COMPOSE_FILE},
+    stack::{ImageSource, Restarter, Stack},
 };
 
 use super::{assert_says, check, every_check_is_a_case, shared, subject};

@@ -15,12 +15,9 @@ mod zookeeper;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use suho_stack::{
-    deployment::{Deployment, Files, Secret, Setting, SettingValue, Variables},
+    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Secret, Setting, SettingValue, Variables},
     engines::{self, SettingVerdict, Subject},
-    stack::{
-        ImageSource, Stack, StackError,
-        images::{AIRGAP_FILE, COMPOSE_FILE},
-    },
+    stack::{ImageSource, Stack, StackError},
 };
 
 /// What is done to a setting.

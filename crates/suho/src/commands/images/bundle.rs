@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use suho_stack::{
-    deployment::{Deployment, Files, Pin, Variables},
+    deployment::{COMPOSE_FILE, Deployment, Files, Pin, Variables},
     registry::{Blobs, Client, bundle},
-    stack::images::COMPOSE_FILE,
 };
 
 use super::{megabytes, transfer};

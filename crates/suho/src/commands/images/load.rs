@@ -2,10 +2,9 @@
 
 use serde_json::json;
 use suho_stack::{
-    deployment::{ImageReference, Pin},
+    deployment::{COMPOSE_FILE, ImageReference, Pin},
     registry::Archive,
     runtime::Docker,
-    stack::images::COMPOSE_FILE,
 };
 
 use super::transfer;

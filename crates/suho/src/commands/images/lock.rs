@@ -5,12 +5,11 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use suho_stack::{
-    deployment::{Files, Pin},
+    deployment::{COMPOSE_FILE, Files, Pin},
     registry::{
         Client, Digest, Lock as Manifests, Platform, RegistryError, Tell, client::Served, lock::Changes,
         pulled::PulledImage,
     },
-    stack::images::COMPOSE_FILE,
 };
 
 use super::transfer;

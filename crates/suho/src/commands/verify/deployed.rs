@@ -4,14 +4,11 @@ use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use anyhow::Context;
 use suho_stack::{
-    deployment::{Deployment, Files, Service, Setting, Variables},
+    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Service, Setting, Variables},
     engines::{self, Endpoint, Restart},
     proof::{Inquiry, Missing, Present},
     runtime::Docker,
-    stack::{
-        Restarter,
-        images::{AIRGAP_FILE, COMPOSE_FILE},
-    },
+    stack::Restarter,
 };
 
 use crate::{

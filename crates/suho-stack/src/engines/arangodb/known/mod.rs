@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, object_by};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_one_of, object_by};
 use crate::deployment::Setting;
 
 static OPTIONS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::read(include_str!("options.txt"), is_spelled));
@@ -11,7 +11,7 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
 
 /// What is wrong with each of `settings`.
 pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
-    object_by(settings, &OPTIONS, &ENVIRONMENT)
+    object_by(settings, &ENVIRONMENT, |setting| OPTIONS.object_to(setting))
 }
 
 fn is_spelled(kind: Kind, value: &str) -> bool {
@@ -21,7 +21,7 @@ fn is_spelled(kind: Kind, value: &str) -> bool {
         return true;
     }
     match kind {
-        Kind::Boolean => BOOLEANS.contains(&value.to_ascii_lowercase().as_str()),
+        Kind::Boolean => is_one_of(&BOOLEANS, value),
         _ => begins_with_a_digit(value),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_variable, shown};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_one_of, object_by, shown};
 use crate::deployment::Setting;
 
 static SERVER: LazyLock<Vocabulary> =
@@ -31,10 +31,7 @@ const CONSTRAINTS: [&str; 7] = [
 
 /// What is wrong with each of `settings`.
 pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
-    let judge = |setting: &Setting| {
-        if is_variable(setting) {
-            return ENVIRONMENT.object_to(setting);
-        }
+    object_by(settings, &ENVIRONMENT, |setting| {
         let (element, attribute) = element_of(&setting.key);
         // What the environment fills in is not known here.
         let value = shown(setting).filter(|_| attribute.is_none());
@@ -49,8 +46,7 @@ pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
             _ if setting.file.contains("users") => users(&element, value),
             _ => config(&element, value),
         }
-    };
-    settings.iter().map(judge).collect()
+    })
 }
 
 /// The names of the server's settings, of queries' and of `MergeTree`'s.
@@ -82,7 +78,7 @@ fn element_of(key: &str) -> (String, Option<String>) {
 fn config(element: &str, value: Option<&str>) -> Option<Objection> {
     for section in ["merge_tree.", "replicated_merge_tree."] {
         if let Some(name) = element.strip_prefix(section) {
-            return in_scope(section, MERGE_TREE.object(name, value));
+            return Some(MERGE_TREE.object(name, value)?.within(section));
         }
     }
     if SERVER.knows(element) {
@@ -104,7 +100,7 @@ fn users(element: &str, value: Option<&str>) -> Option<Objection> {
         return None;
     }
     let Some(constrained) = name.strip_prefix("constraints.") else {
-        return in_scope(&scope, QUERY.object(name, value));
+        return Some(QUERY.object(name, value)?.within(&scope));
     };
     let scope = format!("{scope}constraints.");
     let (name, constraint) = constrained.split_once('.').unwrap_or((constrained, ""));
@@ -112,17 +108,8 @@ fn users(element: &str, value: Option<&str>) -> Option<Objection> {
         let message = format!("`{constraint}` is no constraint; known are {}", CONSTRAINTS.join(", "));
         return Some(Objection::new(message));
     }
-    in_scope(
-        &scope,
-        QUERY.object(name, value.filter(|_| matches!(constraint, "min" | "max"))),
-    )
-}
-
-fn in_scope(scope: &str, objection: Option<Objection>) -> Option<Objection> {
-    objection.map(|objection| Objection {
-        nearest: objection.nearest.map(|nearest| format!("{scope}{nearest}")),
-        ..objection
-    })
+    let value = value.filter(|_| matches!(constraint, "min" | "max"));
+    Some(QUERY.object(name, value)?.within(&scope))
 }
 
 /// That of `candidates` which is most like `name`.
@@ -135,7 +122,7 @@ fn closest(name: &str, candidates: [Option<String>; 2]) -> Option<String> {
 fn is_spelled(kind: Kind, value: &str) -> bool {
     const BOOLEANS: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
     match kind {
-        Kind::Boolean => value.parse::<i64>().is_ok() || BOOLEANS.contains(&value.to_ascii_lowercase().as_str()),
+        Kind::Boolean => value.parse::<i64>().is_ok() || is_one_of(&BOOLEANS, value),
         Kind::Integer => value.parse::<i128>().is_ok(),
         // Some are also said in words: `auto`, `inf`.
         _ => begins_with_a_digit(value) || ["auto", "inf", "nan"].iter().any(|word| value.starts_with(word)),

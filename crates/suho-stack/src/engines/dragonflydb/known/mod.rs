@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_variable, shown};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_one_of, is_variable, shown};
 use crate::deployment::Setting;
 
 static FLAGS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::read(include_str!("flags.txt"), is_spelled));
@@ -15,10 +15,7 @@ const PREFIX: &str = "DFLY_";
 /// What is wrong with each of `settings`.
 pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let judge = |setting: &Setting| match setting.key.strip_prefix(PREFIX) {
-        Some(flag) if is_variable(setting) => FLAGS.object(flag, shown(setting)).map(|objection| Objection {
-            nearest: objection.nearest.map(|nearest| format!("{PREFIX}{nearest}")),
-            ..objection
-        }),
+        Some(flag) if is_variable(setting) => Some(FLAGS.object(flag, shown(setting))?.within(PREFIX)),
         _ if is_variable(setting) => ENVIRONMENT.object_to(setting),
         _ => flag(setting),
     };
@@ -37,7 +34,7 @@ fn flag(setting: &Setting) -> Option<Objection> {
 fn is_spelled(kind: Kind, value: &str) -> bool {
     const BOOLEANS: [&str; 10] = ["true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"];
     match kind {
-        Kind::Boolean => BOOLEANS.contains(&value.to_ascii_lowercase().as_str()),
+        Kind::Boolean => is_one_of(&BOOLEANS, value),
         _ => begins_with_a_digit(value),
     }
 }

@@ -8,7 +8,7 @@ mod logging;
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, is_integer, is_variable, shown};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, is_integer, is_one_of, object_by, shown};
 use crate::deployment::{Declarations, Setting};
 
 static SETTINGS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::read(include_str!("settings.txt"), is_spelled));
@@ -22,16 +22,13 @@ const MECHANISMS: [&str; 5] = ["plain", "scram-sha-256", "scram-sha-512", "gssap
 /// What is wrong with each of `settings`.
 pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
     let appenders = logging::appenders(settings);
-    let judge = |setting: &Setting| {
-        if is_variable(setting) {
-            ENVIRONMENT.object_to(setting)
-        } else if logging::is_one(setting) {
+    object_by(settings, &ENVIRONMENT, |setting| {
+        if logging::is_one(setting) {
             logging::object(setting, &appenders)
         } else {
             broker(setting)
         }
-    };
-    settings.iter().map(judge).collect()
+    })
 }
 
 /// What is wrong with the settings of the declared topics, each with the topic's name.
@@ -59,8 +56,7 @@ fn broker(setting: &Setting) -> Option<Objection> {
     if !SETTINGS.knows(name) {
         objection.message = SETTINGS.unknown(&setting.key).message;
     }
-    objection.nearest = objection.nearest.map(|nearest| format!("{scope}{nearest}"));
-    Some(objection)
+    Some(objection.within(scope))
 }
 
 /// What a name begins with that is one listener's, and the rest of it.
@@ -81,7 +77,7 @@ fn is_spelled(kind: Kind, value: &str) -> bool {
         return true;
     }
     match kind {
-        Kind::Boolean => ["true", "false"].contains(&value.trim().to_ascii_lowercase().as_str()),
+        Kind::Boolean => is_one_of(&["true", "false"], value.trim()),
         Kind::Number => value.trim().parse::<f64>().is_ok(),
         _ => is_integer(value),
     }

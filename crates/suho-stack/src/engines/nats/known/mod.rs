@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_variable, shown};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, begins_with_a_digit, is_one_of, object_by, shown};
 use crate::deployment::Setting;
 
 static SETTINGS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::read(include_str!("settings.txt"), is_spelled));
@@ -16,10 +16,7 @@ pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
         .iter()
         .filter_map(|setting| setting.value.expose().strip_prefix('$'))
         .collect();
-    let judge = |setting: &Setting| {
-        if is_variable(setting) {
-            return ENVIRONMENT.object_to(setting);
-        }
+    object_by(settings, &ENVIRONMENT, |setting| {
         // A name that nothing but a `$name` of the file reads is a variable.
         if variables.contains(setting.key.as_str()) {
             return None;
@@ -29,8 +26,7 @@ pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
         let lower = name.to_ascii_lowercase();
         let name = if SETTINGS.knows(&lower) { lower } else { name };
         SETTINGS.object(&name, shown(setting))
-    };
-    settings.iter().map(judge).collect()
+    })
 }
 
 /// `cluster.routes.0` is an item of `cluster.routes`.
@@ -52,7 +48,7 @@ fn is_spelled(kind: Kind, value: &str) -> bool {
         return true;
     }
     match kind {
-        Kind::Boolean => BOOLEANS.contains(&value.to_ascii_lowercase().as_str()),
+        Kind::Boolean => is_one_of(&BOOLEANS, value),
         _ => begins_with_a_digit(value.trim_matches('"')),
     }
 }

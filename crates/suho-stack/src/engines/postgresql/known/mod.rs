@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, has_unit_of, is_variable, shown};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, has_unit_of, object_by, shown};
 use crate::deployment::Setting;
 
 static SETTINGS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::read(include_str!("settings.txt"), is_spelled));
@@ -11,14 +11,10 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
 
 /// What is wrong with each of `settings`, names being compared without regard to case, as the server does.
 pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
-    let judge = |setting: &Setting| {
-        if is_variable(setting) {
-            return ENVIRONMENT.object_to(setting);
-        }
+    object_by(settings, &ENVIRONMENT, |setting| {
         let known = SETTINGS.names().find(|known| known.eq_ignore_ascii_case(&setting.key));
         SETTINGS.object(known.unwrap_or(&setting.key), shown(setting))
-    };
-    settings.iter().map(judge).collect()
+    })
 }
 
 /// The names of settings.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, is_integer};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, is_integer, is_one_of};
 use crate::deployment::Setting;
 
 static ENVIRONMENT: LazyLock<Vocabulary> =
@@ -17,7 +17,7 @@ fn is_spelled(kind: Kind, value: &str) -> bool {
     // Whatever else is said to a switch turns it off without a word.
     const SWITCHES: [&str; 8] = ["true", "false", "on", "off", "enabled", "disabled", "1", "0"];
     match kind {
-        Kind::Boolean => SWITCHES.contains(&value.to_ascii_lowercase().as_str()),
+        Kind::Boolean => is_one_of(&SWITCHES, value),
         Kind::Integer => is_integer(value),
         _ => value.parse::<f64>().is_ok(),
     }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::vocabulary::{Kind, Objection, Vocabulary, is_integer, object_by};
+use super::super::vocabulary::{Kind, Objection, Vocabulary, is_integer, is_one_of, object_by};
 use crate::deployment::Setting;
 
 static SETTINGS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::read(include_str!("settings.txt"), is_spelled));
@@ -11,12 +11,12 @@ static ENVIRONMENT: LazyLock<Vocabulary> =
 
 /// What is wrong with each of `settings`.
 pub(super) fn object(settings: &[Setting]) -> Vec<Option<Objection>> {
-    object_by(settings, &SETTINGS, &ENVIRONMENT)
+    object_by(settings, &ENVIRONMENT, |setting| SETTINGS.object_to(setting))
 }
 
 fn is_spelled(kind: Kind, value: &str) -> bool {
     match kind {
-        Kind::Boolean => ["true", "false"].contains(&value.to_ascii_lowercase().as_str()),
+        Kind::Boolean => is_one_of(&["true", "false"], value),
         _ => is_integer(value),
     }
 }

@@ -10,9 +10,8 @@ use std::{
 };
 
 use suho_stack::{
-    deployment::{Deployment, Files, Secret, Variables},
+    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Secret, Variables},
     engines::{Endpoint, Place, Subject},
-    stack::images::{AIRGAP_FILE, COMPOSE_FILE},
 };
 use tempfile::NamedTempFile;
 use tokio::{

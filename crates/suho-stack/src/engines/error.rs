@@ -62,6 +62,26 @@ pub enum EngineError {
         /// What it gave.
         found: String,
     },
+    /// The engine, or this edition of it, cannot do that.
+    #[error("{action} on {service}: {reason}")]
+    NotOffered {
+        /// The compose service.
+        service: String,
+        /// What was asked for.
+        action: String,
+        /// Why it cannot be had.
+        reason: String,
+    },
+    /// A variable of the environment names an endpoint in a way that is not understood.
+    #[error("read the endpoint of {service} from {variable}: {reason}")]
+    BadVariable {
+        /// The compose service.
+        service: String,
+        /// The variable's name; its value may hold a password.
+        variable: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A stranger was served. Nothing of the stack may be reachable for others until this is mended.
     #[error(
         "keep strangers out of {service}: a client with {credentials} was let in, check the engine's users and listeners"

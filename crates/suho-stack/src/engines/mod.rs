@@ -9,6 +9,7 @@
 //! - [`proving`]: what a room is asked to prove, and the words in which it answers.
 //! - `go`: sizes as the runtime of Go reads them.
 //! - `http`: requests to those engines that are spoken to over HTTP.
+//! - [`tenancy`]: rooms for tenants on an engine that all share.
 //! - `scratch`: names and values that nothing else has.
 //! - `vocabulary`: the names that an engine knows, out of a list in its folder.
 //! - `waiting`: what an engine said last while it was not ready.
@@ -19,6 +20,7 @@ pub mod endpoint;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub mod feed;
 pub mod proving;
+pub mod tenancy;
 
 #[cfg(feature = "arangodb")]
 pub mod arangodb;
@@ -75,16 +77,22 @@ pub(crate) mod vocabulary;
 mod waiting;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 pub use endpoint::{Endpoint, Place};
 pub use error::EngineError;
 pub use proving::{Evidence, Feature, Finding, Restart, SettingVerdict, Subject};
+pub use tenancy::Tenancy;
 pub use vocabulary::{Objection, Vocabulary};
 pub use waiting::Waiting;
 
-use crate::deployment::{Declarations, Setting};
+use crate::deployment::{Declarations, Files, Service, Setting};
+
+/// What an engine that serves is given to say so: many times what it needs on a busy machine.
+const SERVING_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the rest of the house asks of an engine.
 #[async_trait]
@@ -101,6 +109,17 @@ pub trait Engine: Debug + Send + Sync {
     ///
     /// Never gives up: the caller sets the time limit and watches the container. Each refusal is told to `waiting`.
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String;
+
+    /// Asks once whether the engine serves its service user, for no longer than ten seconds.
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        let waiting = Waiting::new();
+        let asked = timeout(SERVING_LIMIT, self.ready(endpoint, &waiting)).await;
+        asked.map(drop).map_err(|_| EngineError::Failed {
+            service: endpoint.service.clone(),
+            action: "find it serving".to_owned(),
+            source: waiting.reason().into(),
+        })
+    }
 
     /// Creates what `declarations` lists for this engine; what exists already is left as it is.
     async fn declare(&self, _endpoint: &Endpoint, _declarations: &Declarations) -> Result<(), EngineError> {
@@ -138,6 +157,21 @@ pub trait Engine: Debug + Send + Sync {
     ///
     /// Fails where the endpoint lacks a credential or the port is not published.
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError>;
+
+    /// The endpoint that the user names by those variables, of which `variable` tells the values; `None` where they are not set.
+    fn named_by(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        Ok(None)
+    }
+
+    /// How it lodges tenants; `None` where it knows none.
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        None
+    }
+
+    /// Prepares its service and files for a stack that lends itself to tenants, with what an engine reads at its start alone.
+    fn lend(&self, _service: &mut Service, files: Files) -> Result<Files, EngineError> {
+        Ok(files)
+    }
 }
 
 /// The engine's own words to two strangers.

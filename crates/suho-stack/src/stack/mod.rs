@@ -11,12 +11,14 @@
 //! - [`timeline`]: when each phase of the start began and ended; the critical path.
 //! - [`state`]: what another process needs to find a stack again.
 //! - [`progress`]: what there is to tell while one waits.
+//! - [`shared`]: the warm stack, one for every process that asks for the same.
 
 pub mod builder;
 pub mod images;
 pub mod ports;
 pub mod progress;
 pub mod restart;
+pub mod shared;
 pub mod state;
 pub mod timeline;
 
@@ -33,6 +35,7 @@ pub use images::ImageSource;
 pub use ports::Ports;
 pub use progress::Progress;
 pub use restart::Restarter;
+pub use shared::{Linger, Origin, SharedStack};
 pub use state::{Absent, Member, StackState};
 pub use timeline::{Phase, Timeline};
 

@@ -10,6 +10,7 @@
 //! - `guard`: leaves nothing behind, whatever happens.
 //! - [`timeline`]: when each phase of the start began and ended; the critical path.
 //! - [`state`]: what another process needs to find a stack again.
+//! - [`tenants`]: rooms on a running stack, a tenant each.
 //! - [`progress`]: what there is to tell while one waits.
 
 pub mod builder;
@@ -18,6 +19,7 @@ pub mod ports;
 pub mod progress;
 pub mod restart;
 pub mod state;
+pub mod tenants;
 pub mod timeline;
 
 mod attach;
@@ -34,6 +36,7 @@ pub use ports::Ports;
 pub use progress::Progress;
 pub use restart::Restarter;
 pub use state::{Absent, Member, StackState};
+pub use tenants::{Tenant, TenantBuilder, TenantError, Tenants};
 pub use timeline::{Phase, Timeline};
 
 use crate::{

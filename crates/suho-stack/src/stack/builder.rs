@@ -7,7 +7,7 @@ use rand::Rng;
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    ImageSource, Member, Ports, Progress, Stack, StackError, StackState, Timeline,
+    ImageSource, Linger, Member, Ports, Progress, Stack, StackError, StackState, Timeline,
     guard::Guard,
     images::{BOTH_FILES, Chooser, Chosen, Editions},
     start::{Start, Starting, Tell},
@@ -32,6 +32,7 @@ pub struct StackBuilder {
     files: Files,
     directory: Option<PathBuf>,
     variables: Variables,
+    linger: Option<Linger>,
     tell: Tell,
 }
 
@@ -46,6 +47,7 @@ impl StackBuilder {
             files: Files::embedded(),
             directory: None,
             variables: Variables::default(),
+            linger: None,
             tell: Arc::new(|progress| tracing::debug!(?progress)),
         }
     }
@@ -105,6 +107,14 @@ impl StackBuilder {
     #[must_use]
     pub fn variables(mut self, variables: Variables) -> Self {
         self.variables = variables;
+        self
+    }
+
+    /// How long a shared stack stays after its last user; [`Linger::from_environment`] by default, and where the environment
+    /// asks for a time in so many words, that wins.
+    #[must_use]
+    pub fn linger(mut self, linger: Linger) -> Self {
+        self.linger = Some(linger);
         self
     }
 
@@ -338,6 +348,7 @@ impl fmt::Debug for StackBuilder {
             .field("images", &self.images)
             .field("ports", &self.ports)
             .field("timeout", &self.timeout)
+            .field("linger", &self.linger)
             .finish_non_exhaustive()
     }
 }

@@ -10,14 +10,18 @@
 //! - `guard`: leaves nothing behind, whatever happens.
 //! - [`timeline`]: when each phase of the start began and ended; the critical path.
 //! - [`state`]: what another process needs to find a stack again.
+//! - [`tenants`]: rooms on a running stack, a tenant each.
 //! - [`progress`]: what there is to tell while one waits.
+//! - [`shared`]: the warm stack, one for every process that asks for the same.
 
 pub mod builder;
 pub mod images;
 pub mod ports;
 pub mod progress;
 pub mod restart;
+pub mod shared;
 pub mod state;
+pub mod tenants;
 pub mod timeline;
 
 mod attach;
@@ -33,7 +37,9 @@ pub use images::ImageSource;
 pub use ports::Ports;
 pub use progress::Progress;
 pub use restart::Restarter;
+pub use shared::{Linger, Origin, SharedStack};
 pub use state::{Absent, Member, StackState};
+pub use tenants::{Tenant, TenantBuilder, TenantError, Tenants};
 pub use timeline::{Phase, Timeline};
 
 use crate::{

@@ -202,7 +202,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// `SUHO_STATE_DIR`, or `suho` in the XDG state directory.
-fn directory() -> PathBuf {
+pub(super) fn directory() -> PathBuf {
     let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     named("SUHO_STATE_DIR")
         .or_else(|| named("XDG_STATE_HOME").map(|state| state.join("suho")))

@@ -1,0 +1,89 @@
+//! An engine of a stack that lodges tenants.
+
+use std::{any::Any, panic::AssertUnwindSafe, path::Path, time::Duration};
+
+use futures::FutureExt;
+use tokio::time::timeout;
+
+use super::TenantError;
+use super::record::Held;
+use super::register::Register;
+use crate::engines::{
+    Endpoint, EngineError,
+    tenancy::{Migrations, Tenancy},
+};
+
+/// For removing one room: Kafka deletes the topics of it one by one.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(60);
+
+/// The engine, where it is, how it lodges tenants, and the records of those that it has.
+#[derive(Debug)]
+pub(super) struct Lodging {
+    pub(super) engine: String,
+    pub(super) endpoint: Endpoint,
+    pub(super) tenancy: &'static dyn Tenancy,
+    pub(super) register: Register,
+}
+
+impl Lodging {
+    /// The engine at `endpoint`; its records are below `stack`, the directory of its stack.
+    pub(super) fn new(stack: &Path, engine: &str, endpoint: Endpoint, tenancy: &'static dyn Tenancy) -> Self {
+        Self {
+            engine: engine.to_owned(),
+            register: Register::of(stack, engine, &endpoint),
+            endpoint,
+            tenancy,
+        }
+    }
+
+    /// Makes a room, which is ready then and locked. One that is cut off is nobody's, and is removed by whoever sees it.
+    pub(super) async fn make(&self, migrations: &Migrations) -> Result<Held, TenantError> {
+        let mut held = self.register.begin(&migrations.hash(), &self.endpoint)?;
+        let name = held.name().room.clone();
+        let making = self.tenancy.make(&self.endpoint, &name, migrations);
+        let room = self.catch("making a room", making).await?;
+        self.register.finish(&mut held, room)?;
+        Ok(held)
+    }
+
+    /// Removes a room and then its record, which stays where the engine fails.
+    pub(super) async fn clean(&self, held: Held) -> Result<(), TenantError> {
+        let name = held.name().room.clone();
+        let removal = timeout(REMOVAL_LIMIT, self.tenancy.remove(&self.endpoint, &name));
+        let removal = removal.map(|removed| {
+            removed.unwrap_or_else(|_| {
+                Err(EngineError::TimedOut {
+                    service: self.endpoint.service.clone(),
+                    action: format!("remove the room {name}"),
+                    limit: REMOVAL_LIMIT,
+                })
+            })
+        });
+        self.catch("removing a room", removal).await?;
+        held.delete()
+            .map_err(|error| self.register.failed("remove a record of", error))
+    }
+
+    /// A panic in there - of a migration, say - is an error for who asked, and no harm to the others.
+    async fn catch<T>(
+        &self,
+        action: &'static str,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, TenantError> {
+        match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(outcome) => Ok(outcome?),
+            Err(panic) => Err(TenantError::Panicked {
+                action,
+                engine: self.engine.clone(),
+                message: words_of(&*panic),
+            }),
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without words")
+        .to_owned()
+}

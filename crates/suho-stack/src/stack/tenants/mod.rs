@@ -1,0 +1,182 @@
+//! The tenants of a stack: each with a room of its own in every engine that it asks for.
+//!
+//! # Layout
+//! - `builder`: what a tenant shall be.
+//! - `tenant`: a tenant, from its first room to its end.
+//! - `lodging`: an engine that lodges tenants.
+//! - `register`: the records of one engine's rooms, shared by all processes of the user.
+//! - `record`: one record, and the lock on it.
+//!
+//! A room goes through stages - making, ready, taken, used or kept - and its record with it, by atomic renames. Whoever has a
+//! room holds a kernel lock on its record, so that what a killed process leaves is known to be nobody's.
+
+mod builder;
+mod error;
+mod lodging;
+mod record;
+mod register;
+mod tenant;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+
+pub use builder::TenantBuilder;
+pub use error::TenantError;
+pub use record::Stage;
+pub use tenant::Tenant;
+
+use crate::engines::{self, Endpoint, tenancy::Migrations};
+use lodging::Lodging;
+use record::Held;
+
+/// Lodges tenants in the engines of one stack.
+#[derive(Debug, Clone)]
+pub struct Tenants {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    stack: String,
+    lodgings: BTreeMap<String, Arc<Lodging>>,
+    /// Engines that are there and lodge nobody.
+    without_rooms: BTreeSet<String>,
+    /// Why each absent engine is absent.
+    absent: BTreeMap<String, String>,
+}
+
+impl Tenants {
+    /// The tenants of the stack that is called `stack` and reached by `endpoints`; `absent` tells why a service is absent.
+    ///
+    /// Endpoints that belong to no stack of ours are called by [`foreign_name`].
+    #[must_use]
+    pub fn of(stack: &str, endpoints: BTreeMap<String, Endpoint>, absent: BTreeMap<String, String>) -> Self {
+        let directory = directory_of(stack);
+        let mut lodgings = Vec::new();
+        let mut without_rooms = BTreeSet::new();
+        for (service, endpoint) in endpoints {
+            let known = engines::by_service(&service).and_then(engines::Engine::tenancy);
+            match known {
+                Some(tenancy) => lodgings.push(Lodging::new(&directory, short(&service), endpoint, tenancy)),
+                None => {
+                    without_rooms.insert(short(&service).to_owned());
+                }
+            }
+        }
+        let absent = absent
+            .into_iter()
+            .map(|(service, reason)| (short(&service).to_owned(), reason));
+        Self::lodging_in(stack, lodgings, without_rooms, absent.collect())
+    }
+
+    fn lodging_in(
+        stack: &str,
+        lodgings: Vec<Lodging>,
+        without_rooms: BTreeSet<String>,
+        absent: BTreeMap<String, String>,
+    ) -> Self {
+        let lodgings = lodgings
+            .into_iter()
+            .map(|lodging| (lodging.engine.clone(), Arc::new(lodging)))
+            .collect();
+        let inner = Inner {
+            stack: stack.to_owned(),
+            lodgings,
+            without_rooms,
+            absent,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Describes a tenant; awaiting the description gives the [`Tenant`].
+    pub fn tenant(&self) -> TenantBuilder {
+        TenantBuilder::new(self.clone())
+    }
+
+    /// The name of the stack.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        &self.inner.stack
+    }
+
+    fn lodgings(&self) -> &BTreeMap<String, Arc<Lodging>> {
+        &self.inner.lodgings
+    }
+
+    /// That of `engine`, by either of its names.
+    fn lodging(&self, engine: &str) -> Result<&Arc<Lodging>, TenantError> {
+        let name = short(engine);
+        if let Some(lodging) = self.inner.lodgings.get(name) {
+            return Ok(lodging);
+        }
+        let engine = engine.to_owned();
+        if self.inner.without_rooms.contains(name) {
+            return Err(TenantError::NoRooms { engine });
+        }
+        let stack = self.inner.stack.clone();
+        Err(match self.inner.absent.get(name).cloned() {
+            Some(reason) => TenantError::Absent { engine, stack, reason },
+            None => TenantError::UnknownEngine {
+                engine,
+                stack,
+                known: self.inner.lodgings.keys().cloned().collect::<Vec<_>>().join(", "),
+            },
+        })
+    }
+
+    /// A room that is ready and locked: one of those that wait, or else a new one.
+    async fn ready_room(&self, lodging: &Arc<Lodging>, migrations: &Migrations) -> Result<Held, TenantError> {
+        match lodging.register.claim(&migrations.hash())? {
+            Some(held) => Ok(held),
+            None => lodging.make(migrations).await,
+        }
+    }
+
+    /// A tenant has left its room in `lodging`.
+    #[expect(clippy::unused_self, reason = "the pool is told here")]
+    fn left(&self, _lodging: &Arc<Lodging>) {}
+
+    /// Forgets every record of the stack `stack`, which is removed, and all rooms with it.
+    pub fn forget(stack: &str) -> Result<(), TenantError> {
+        let path = directory_of(stack);
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(TenantError::Record {
+                action: "remove",
+                path,
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What engines that belong to no stack of ours are called together: `foreign-` and a digest of where they are.
+#[must_use]
+pub fn foreign_name(endpoints: &BTreeMap<String, Endpoint>) -> String {
+    let places: Vec<_> = endpoints
+        .iter()
+        .map(|(service, endpoint)| format!("{service} {} {:?}", endpoint.host, endpoint.ports))
+        .collect();
+    let mut digest = format!("{:x}", Sha256::digest(places.join("\n")));
+    digest.truncate(12);
+    format!("foreign-{digest}")
+}
+
+/// Where the records of all stacks are.
+fn directory() -> PathBuf {
+    super::state::directory().join("tenants")
+}
+
+fn directory_of(stack: &str) -> PathBuf {
+    directory().join(Path::new(stack))
+}
+
+/// `kafka` for `suho-kafka`, and for itself.
+fn short(service: &str) -> &str {
+    service.strip_prefix("suho-").unwrap_or(service)
+}

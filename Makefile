@@ -1,6 +1,6 @@
 # The two commands of this project are `make up` and `make test`; the rest serves them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build images airgap up down clean test lint features flake env
+.PHONY: help bootstrap build images airgap up down clean test example bench lint features flake env
 
 # Where bootstrap puts cargo, which a shell finds from the next login on, and where dockerd is, which only root's PATH names.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -11,6 +11,9 @@ suho = $(CARGO_TARGET_DIR)/debug/suho
 endif
 progress = scripts/with-progress.sh
 report = $(dir $(suho))verify.html
+# One target directory for both, so that what both depend on is built once.
+in_example = env -C examples/trading-service CARGO_TARGET_DIR=$(abspath $(dir $(suho))..)
+nextest = $(HOME)/.cache/suho/tools/bin/cargo-nextest nextest
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,9 +46,21 @@ test: airgap ## Run every test, on real containers
 	@$(progress) 'building tests' cargo test --locked --workspace --no-run
 	cargo test --locked --workspace
 
+example: airgap ## Run the tests of the example, which borrow the stack, under both of cargo's runners
+	@scripts/bootstrap.sh tests
+	@$(progress) 'building the example' $(in_example) cargo test --locked --no-run
+	$(in_example) cargo test --locked
+	$(in_example) $(nextest) run --locked
+
+bench: airgap ## Measure what tenants cost, against a container per test and bare clones
+	@$(progress) 'building the benchmark' cargo bench --locked --profile dev --package suho-testkit --no-run
+	cargo bench --locked --profile dev --package suho-testkit --bench tenants
+
 lint: ## Check format, lints, documents and shell
 	cargo fmt --all --check
+	cargo fmt --manifest-path examples/trading-service/Cargo.toml --check
 	$(progress) 'clippy' cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(progress) 'clippy of the example' $(in_example) cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(progress) 'documents' cargo doc --locked --workspace --no-deps
 	shellcheck scripts/*.sh .ci/run $$(git ls-files 'compose/**/*.sh')
 
@@ -54,7 +69,7 @@ engines = $(shell sed -n 's/^full = \[\(.*\)\]/\1/p' crates/suho-stack/Cargo.tom
 features: ## Lint the library with no engine, and with each engine alone
 	@for engine in '' $(engines); do \
 	  $(progress) "library with engine '$$engine' alone" \
-	    cargo clippy --locked --package suho-stack --all-targets --no-default-features --features "$$engine" -- -D warnings || exit 1; \
+	    cargo clippy --locked --package suho-stack --package suho-testkit --all-targets --no-default-features --features "$$engine" -- -D warnings || exit 1; \
 	done
 
 nix = scripts/offline-nix.sh

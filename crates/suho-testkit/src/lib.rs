@@ -63,6 +63,23 @@ mod tenant;
 mod warm;
 
 pub use suho_stack::engines::tenancy::Migrations;
+/// A test that borrows the stack: an async function, in a tokio runtime of its own.
+///
+/// - A tenant is kept where the test fails, also by returning an error.
+/// - With `SUHO_SKIP=1` the test is built as ignored, and libtest says why. Cargo builds it anew when the variable changes.
+/// - Options are those of `tokio::test`: `#[suho_testkit::test(flavor = "multi_thread")]`. The crate tokio itself is not needed.
+/// - Below `#[rstest]` it runs cases and fixtures.
+///
+/// ```no_run
+/// # #[cfg(feature = "postgresql")]
+/// #[suho_testkit::test]
+/// async fn the_book_is_empty() -> Result<(), Box<dyn std::error::Error>> {
+///     let postgres = suho_testkit::postgres().await;
+///     let orders = postgres.client().await.query("SELECT * FROM trading.orders", &[]).await?;
+///     assert!(orders.is_empty());
+///     Ok(())
+/// }
+/// ```
 pub use suho_testkit_macros::test;
 
 pub use fixture::Fixture;

@@ -26,14 +26,13 @@ pub struct Tenant {
 ///
 /// ```no_run
 /// # #[cfg(all(feature = "nats", feature = "postgresql"))]
-/// #[suho_testkit::test]
-/// async fn an_order_reaches_its_table() -> Result<(), Box<dyn std::error::Error>> {
-///     let tenant = suho_testkit::tenant().await;
-///     let nats = tenant.nats().await?.connect().await?;
-///     let postgresql = tenant.postgresql().await?.connect().await?;
-/// #   drop((nats, postgresql));
-///     Ok(())
-/// }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let tenant = suho_testkit::tenant().await;
+/// let nats = tenant.nats().await?.connect().await?;
+/// let postgresql = tenant.postgresql().await?.connect().await?;
+/// # drop((nats, postgresql));
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// # Panics

@@ -1,19 +1,20 @@
-//! Against the real engine: the deployment's own NATS, launched for this test and gone after it.
+//! Against the real engine: the deployment's own NATS, with an account that is this test's alone.
 
-use suho_stack::stack::Stack;
+use async_nats::jetstream::{self, stream::Config};
 
-#[tokio::test]
+#[suho_testkit::test]
 async fn an_order_is_kept() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let stack = Stack::builder().engines(["nats"]).start().await?;
-    let nats = stack.endpoint("suho-nats-server").ok_or("NATS was asked for")?;
-    let client = async_nats::ConnectOptions::new()
-        .user_and_password("suho".to_owned(), nats.credential("SUHO_NATS_PASSWORD")?.to_owned())
-        .connect(nats.address(4222)?)
-        .await?;
+    let nats = suho_testkit::nats().await;
+    let jetstream = jetstream::new(nats.client().await);
+    let stream = Config {
+        name: "ORDERS".to_owned(),
+        subjects: vec!["orders.>".to_owned()],
+        ..Config::default()
+    };
+    jetstream.create_stream(stream).await?;
 
-    let sequence = orders::place(&async_nats::jetstream::new(client), "buy 10 SUHO").await?;
+    let sequence = orders::place(&jetstream, "buy 10 SUHO").await?;
 
     assert_eq!(sequence, 1);
-    stack.stop().await?;
     Ok(())
 }

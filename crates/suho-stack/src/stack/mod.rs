@@ -135,3 +135,19 @@ impl Stack {
         Ok(self.state)
     }
 }
+
+impl SharedStack {
+    /// The tenants of this stack, among them those of other processes.
+    #[must_use]
+    pub fn tenants(&self) -> Tenants {
+        let state = self.state();
+        let absent = state.absent.iter();
+        let absent = absent.map(|absent| (absent.service.clone(), absent.reason.clone()));
+        Tenants::of(self.name(), self.endpoints(), absent.collect())
+    }
+
+    /// Describes a tenant; awaiting the description gives the [`Tenant`].
+    pub fn tenant(&self) -> TenantBuilder {
+        self.tenants().tenant()
+    }
+}

@@ -34,6 +34,8 @@ fn the_crate_of_the_template_passes_its_tests() {
             "CARGO_TARGET_DIR",
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("template"),
         )
+        // The warm stack is gone with the test that started it.
+        .env("SUHO_LINGER", "0")
         .current_dir(&service);
 
     let output = run(&mut test, 0);

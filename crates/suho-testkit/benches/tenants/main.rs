@@ -1,0 +1,211 @@
+//! What a tenant costs, against what one would do without: `make bench`.
+//!
+//! # Layout
+//! - `figures`: percentiles, ratios and what was promised of them.
+//! - `attaching`: a new process that attaches, against one that knows the endpoints.
+//! - `clones`: bare clones of PostgreSQL's template.
+//! - `containers`: a container for each test, and migrations for each database.
+
+mod attaching;
+mod clones;
+mod containers;
+mod figures;
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use futures::future::{join_all, try_join_all};
+use suho_stack::engines::tenancy::{Migrations, TenantName};
+use suho_stack::engines::{self, Endpoint};
+use suho_stack::stack::SharedStack;
+use tokio::time::sleep;
+
+use figures::{Target, Times, Wanted, milliseconds, ratio};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const POSTGRESQL: &str = "suho-postgresql";
+const ROUNDS: usize = 20;
+const STREAM: usize = 300;
+const TOGETHER: usize = 32;
+const TESTS: u32 = 200;
+/// As many as cargo runs at once on a machine of two cores.
+const THREADS: usize = 2;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    if attaching::play_role().await? {
+        return Ok(());
+    }
+    let targets = Bench::begin().await.run().await?;
+    println!("\n{:<78}{:>9}{:>9}", "TARGET", "RATIO", "WANTED");
+    for target in &targets {
+        println!("{target}");
+    }
+    let met = targets.iter().filter(|target| target.is_met()).count();
+    println!("{met} of {} met, on a machine that may have been busy", targets.len());
+    Ok(())
+}
+
+struct Bench {
+    stack: SharedStack,
+}
+
+impl Bench {
+    async fn begin() -> Self {
+        let start = Instant::now();
+        let stack = suho_testkit::stack().await;
+        println!("{} {:?} in {}", stack.name(), stack.origin(), milliseconds(start.elapsed()));
+        Self { stack }
+    }
+
+    async fn run(&self) -> Outcome<Vec<Target>> {
+        println!("\n{:<34}{:>12}{:>12}{:>12}{:>7}", "", "p50", "p95", "p99", "n");
+        let (attaching, connecting) = attaching::measure(&self.stack.endpoints()).await?;
+        println!("attach from a new process         {attaching}");
+        println!("connect and log in, endpoints known{connecting:>1}");
+        let postgresql = self.stack.endpoint(POSTGRESQL).ok_or("PostgreSQL is in the stack")?;
+        println!("creation of a room");
+        let made = self.creation().await?;
+        println!("hand-over from the pool");
+        let handed_over = self.hand_over(&made).await?;
+        println!("PostgreSQL without tenants");
+        let bare = clones::measure(postgresql).await?;
+        let everywhere = self.everywhere(&made).await?;
+        println!("  a tenant of all engines, pool   {everywhere}");
+        let theirs = clones::stream(postgresql, bare.strategy, STREAM, TOGETHER).await?;
+        let ours = self.stream(postgresql).await?;
+        println!("{STREAM}, {TOGETHER} at a time, to the last drop: clones {theirs:.1?}, tenants {ours:.1?}");
+        let suite = self.suite().await?;
+        let image = self.stack.state().member(POSTGRESQL).map(|member| member.image.clone());
+        let (containers, migrated) = containers::measure(&image.ok_or("PostgreSQL is not foreign")?).await?;
+        println!("  CREATE DATABASE and migrations  {migrated}");
+        println!("  a test with its own container   {containers}");
+        println!("{TESTS} tests with tenants, {THREADS} at a time: {suite:.1?}; with containers, by this sample and as many at a time: {:.1?}",
+            containers.p50() * TESTS / u32::try_from(THREADS)?);
+        let postgresql = handed_over.ok_or("PostgreSQL lodges tenants")?;
+        Ok(vec![
+            Target {
+                what: "attach ÷ connect and log in",
+                ratio: ratio(attaching.p50(), connecting.p50()),
+                wanted: Wanted::AtMost(1.5),
+            },
+            Target {
+                what: "hand-over of PostgreSQL ÷ bare CREATE DATABASE … TEMPLATE",
+                ratio: ratio(postgresql.p50(), bare.times.p50()),
+                wanted: Wanted::AtMost(0.05),
+            },
+            Target {
+                what: "rate of a stream of tenants ÷ rate of bare clones, both dropped again",
+                ratio: ratio(theirs, ours),
+                wanted: Wanted::AtLeast(0.9),
+            },
+            Target {
+                what: "hand-over of all engines ÷ one bare clone",
+                ratio: ratio(everywhere.p50(), bare.times.p50()),
+                wanted: Wanted::AtMost(1.0),
+            },
+            Target {
+                what: "a suite with a container per test (a sample of it) ÷ with tenants",
+                ratio: ratio(containers.p50() * TESTS / u32::try_from(THREADS)?, suite),
+                wanted: Wanted::AtLeast(50.0),
+            },
+        ])
+    }
+
+    /// What rooms take that nobody made ahead, by engine; the times of each.
+    async fn creation(&self) -> Outcome<Vec<(&'static str, Times)>> {
+        let mut made = Vec::new();
+        for (service, endpoint) in self.stack.endpoints() {
+            let engine = engines::by_service(&service).ok_or("every service has its engine")?;
+            let Some(tenancy) = engine.tenancy() else { continue };
+            let (mut making, mut removing) = (Times::default(), Times::default());
+            // The first one prepares the engine.
+            for round in 0..=ROUNDS {
+                let name = TenantName::random();
+                let mut first = Times::default();
+                let times = if round == 0 { &mut first } else { &mut making };
+                times.of(tenancy.make(&endpoint, &name, &Migrations::new())).await?;
+                removing.of(tenancy.remove(&endpoint, &name)).await?;
+            }
+            println!("  {:<32}{making}", engine.name());
+            println!("  {:<32}{removing}", format!("{} removed", engine.name()));
+            made.push((engine.name(), making));
+        }
+        Ok(made)
+    }
+
+    /// What a test waits for a room that is ready, by engine; the times of PostgreSQL.
+    async fn hand_over(&self, made: &[(&'static str, Times)]) -> Outcome<Option<Times>> {
+        let mut postgresql = None;
+        for (engine, making) in made {
+            // The pool begins to make rooms when it is first asked for one.
+            drop(self.stack.tenant().await?.room(engine).await?);
+            let mut times = Times::default();
+            for _ in 0..ROUNDS {
+                sleep(refill(making)).await;
+                let tenant = self.stack.tenant().await?;
+                times.of(tenant.room(engine)).await?;
+            }
+            println!("  {engine:<32}{times}");
+            if *engine == "postgresql" {
+                postgresql = Some(times);
+            }
+        }
+        Ok(postgresql)
+    }
+
+    /// What a test waits that asks for a room in every engine.
+    async fn everywhere(&self, made: &[(&'static str, Times)]) -> Outcome<Times> {
+        let mut times = Times::default();
+        let pause: Duration = made.iter().map(|(_, making)| refill(making)).sum();
+        for _ in 0..ROUNDS {
+            sleep(pause).await;
+            let tenant = self.stack.tenant().await?;
+            times
+                .of(try_join_all(made.iter().map(|(engine, _)| tenant.room(engine))))
+                .await?;
+        }
+        Ok(times)
+    }
+
+    /// How long it takes until so many tenants have come and gone, to the removal of the last.
+    async fn stream(&self, endpoint: &Endpoint) -> Outcome<Duration> {
+        let administrator = clones::connect(endpoint).await?;
+        let before = clones::tenants(&administrator).await?;
+        let start = Instant::now();
+        let lanes = (0..TOGETHER).map(|lane| async move {
+            for _ in (lane..STREAM).step_by(TOGETHER) {
+                self.stack.tenant().await?.room("postgresql").await?;
+            }
+            Outcome::Ok(())
+        });
+        try_join_all(lanes).await?;
+        println!("  {STREAM} tenants were handed over after {:.1?}", start.elapsed());
+        while clones::tenants(&administrator).await? > before {
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(start.elapsed())
+    }
+
+    /// How long a suite of tests takes, each with a database of its own.
+    async fn suite(&self) -> Outcome<Duration> {
+        let start = Instant::now();
+        let threads = (0..THREADS).map(|thread| async move {
+            for _ in (thread..TESTS as usize).step_by(THREADS) {
+                let tenant = self.stack.tenant().await?;
+                let client = tenant.postgresql().await?.connect().await?;
+                containers::use_database(&client).await?;
+            }
+            Outcome::Ok(())
+        });
+        let outcomes: Vec<Outcome<()>> = join_all(threads).await;
+        outcomes.into_iter().collect::<Outcome<Vec<()>>>()?;
+        Ok(start.elapsed())
+    }
+}
+
+/// Long enough for the pool to make a room and remove the one of before.
+fn refill(making: &Times) -> Duration {
+    making.percentile(95) * 2 + Duration::from_millis(50)
+}

@@ -41,7 +41,7 @@
 //!
 //! # Layout
 //! - `warm`: the stack of this process, which is every process's.
-//! - `tenant`: a tenant for a test, and what becomes of it when the test is over.
+//! - `tenants`: a tenant for a test, and what becomes of it when the test is over.
 //! - `fixture`: a tenant's room in one engine, with its ready client.
 //! - `judging`: tenants held back until it is known what their test came to.
 //! - [`mod@test`]: the attribute of tests: kept tenants where they fail, and `SUHO_SKIP`.
@@ -59,7 +59,7 @@
 
 mod fixture;
 mod judging;
-mod tenant;
+mod tenants;
 mod warm;
 
 pub use suho_stack::engines::tenancy::Migrations;
@@ -97,7 +97,7 @@ pub use fixture::nats::{Nats, nats};
 pub use fixture::postgres::{Postgres, postgres};
 #[cfg(feature = "weaviate")]
 pub use fixture::weaviate::{Weaviate, weaviate};
-pub use tenant::{Tenant, tenant, tenant_with};
+pub use tenants::{Tenant, tenant, tenant_with};
 pub use warm::{engines, stack};
 
 /// What the attribute [`mod@test`] expands to.

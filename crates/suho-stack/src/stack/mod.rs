@@ -27,7 +27,7 @@ mod error;
 mod guard;
 mod start;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 pub use builder::StackBuilder;
 pub use error::{LastWords, StackError};
@@ -36,7 +36,7 @@ pub use ports::Ports;
 pub use progress::Progress;
 pub use restart::Restarter;
 pub use state::{Absent, Member, StackState};
-pub use tenants::{Tenant, TenantBuilder, TenantError, Tenants};
+pub use tenants::{Lodger, Tenant, TenantBuilder, TenantError, Tenants};
 pub use timeline::{Phase, Timeline};
 
 use crate::{
@@ -62,6 +62,7 @@ pub struct Stack {
     timeline: Timeline,
     dependencies: BTreeMap<String, Vec<String>>,
     docker: Docker,
+    tenants: OnceLock<Tenants>,
     guard: Guard,
 }
 
@@ -90,6 +91,19 @@ impl Stack {
         self.state.endpoints()
     }
 
+    /// Those who have rooms of their own on it.
+    pub fn tenants(&self) -> &Tenants {
+        self.tenants.get_or_init(|| {
+            let absent = self.state.reasons_of_absence();
+            Tenants::of(&self.state.name, self.endpoints(), absent)
+        })
+    }
+
+    /// Describes a tenant; awaiting the description gives the [`Tenant`].
+    pub fn tenant(&self) -> TenantBuilder {
+        self.tenants().tenant()
+    }
+
     /// When each phase of the start began and ended.
     #[must_use]
     pub fn timeline(&self) -> &Timeline {
@@ -111,6 +125,7 @@ impl Stack {
 
     /// Takes note of where its services are reached since `restarter` restarted them: Docker may have chosen other ports.
     pub async fn follow(&mut self, restarter: &Restarter) {
+        self.tenants.take();
         for member in &mut self.state.members {
             if let Some(endpoint) = restarter.endpoint(&member.service).await {
                 member.endpoint = endpoint;
@@ -122,6 +137,7 @@ impl Stack {
     pub async fn stop(self) -> Result<Swept, StackError> {
         let swept = self.docker.sweep(&self.state.name).await?;
         self.guard.disarm();
+        forget_tenants(&self.state.name);
         Ok(swept)
     }
 
@@ -130,5 +146,12 @@ impl Stack {
         self.state.save()?;
         self.guard.disarm();
         Ok(self.state)
+    }
+}
+
+/// Where the records stay they are of no use, and do no harm: a stack that is started anew has others.
+fn forget_tenants(stack: &str) {
+    if let Err(error) = Tenants::forget(stack) {
+        tracing::warn!(%error, stack, "the records of tenants stay");
     }
 }

@@ -3,14 +3,17 @@
 //! # Layout
 //! - [`config`]: what `suho config` takes.
 //! - [`images`]: what `suho images` takes.
+//! - [`tenants`]: what `suho tenants` takes.
 //! - [`verify`]: what `suho verify` takes.
 
 mod config;
 mod images;
+mod tenants;
 mod verify;
 
 pub use config::Config;
 pub use images::{Bundle, Images, Load, Lock, Update};
+pub use tenants::{DropTenants, Tenants, TenantsCommand};
 pub use verify::{Target, Verify};
 
 use std::{
@@ -66,6 +69,9 @@ pub enum Command {
     /// Remove a stack: its containers, its network, its volumes
     #[command(after_help = "Examples:\n  suho down\n  suho down orders\n  suho down --all")]
     Down(Down),
+    /// List who has rooms of his own on the stacks, or remove some
+    #[command(after_help = "Examples:\n  suho tenants\n  suho tenants --show-secrets\n  suho tenants drop --kept")]
+    Tenants(Tenants),
     /// Build, list, lock, bundle or load the images
     #[command(
         subcommand,

@@ -78,6 +78,7 @@ async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Env(arguments) => commands::env::run(arguments).await,
         Command::Verify(arguments) => commands::verify::run(arguments).await,
         Command::Down(arguments) => commands::down::run(arguments).await,
+        Command::Tenants(arguments) => commands::tenants::run(arguments).await,
         Command::Images(arguments) => commands::images::run(arguments).await,
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(arguments).await,

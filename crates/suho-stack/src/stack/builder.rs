@@ -1,6 +1,12 @@
 //! What a stack shall be.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures::future::try_join_all;
 use rand::Rng;
@@ -274,6 +280,7 @@ impl StackBuilder {
             timeline,
             dependencies,
             docker,
+            tenants: OnceLock::new(),
             guard,
         })
     }

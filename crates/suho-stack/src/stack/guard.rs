@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{StackError, state::lock_claims};
+use super::{StackError, forget_tenants, state::lock_claims};
 use crate::runtime::Docker;
 
 /// How often a removal is tried; with the pause below some ten seconds.
@@ -82,6 +82,7 @@ impl Drop for Guard {
         if sweeper.join().is_err() {
             tracing::error!(stack = self.stack, "the removal of the stack panicked");
         }
+        forget_tenants(&self.stack);
     }
 }
 

@@ -29,7 +29,7 @@ mod error;
 mod guard;
 mod start;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 pub use builder::StackBuilder;
 pub use error::{LastWords, StackError};
@@ -39,7 +39,7 @@ pub use progress::Progress;
 pub use restart::Restarter;
 pub use shared::{Linger, Origin, SharedStack};
 pub use state::{Absent, Member, StackState};
-pub use tenants::{Tenant, TenantBuilder, TenantError, Tenants};
+pub use tenants::{Lodger, Tenant, TenantBuilder, TenantError, Tenants};
 pub use timeline::{Phase, Timeline};
 
 use crate::{
@@ -65,6 +65,7 @@ pub struct Stack {
     timeline: Timeline,
     dependencies: BTreeMap<String, Vec<String>>,
     docker: Docker,
+    tenants: OnceLock<Tenants>,
     guard: Guard,
 }
 
@@ -93,6 +94,19 @@ impl Stack {
         self.state.endpoints()
     }
 
+    /// Those who have rooms of their own on it.
+    pub fn tenants(&self) -> &Tenants {
+        self.tenants.get_or_init(|| {
+            let absent = self.state.reasons_of_absence();
+            Tenants::of(&self.state.name, self.endpoints(), absent)
+        })
+    }
+
+    /// Describes a tenant; awaiting the description gives the [`Tenant`].
+    pub fn tenant(&self) -> TenantBuilder {
+        self.tenants().tenant()
+    }
+
     /// When each phase of the start began and ended.
     #[must_use]
     pub fn timeline(&self) -> &Timeline {
@@ -114,6 +128,7 @@ impl Stack {
 
     /// Takes note of where its services are reached since `restarter` restarted them: Docker may have chosen other ports.
     pub async fn follow(&mut self, restarter: &Restarter) {
+        self.tenants.take();
         for member in &mut self.state.members {
             if let Some(endpoint) = restarter.endpoint(&member.service).await {
                 member.endpoint = endpoint;
@@ -125,6 +140,7 @@ impl Stack {
     pub async fn stop(self) -> Result<Swept, StackError> {
         let swept = self.docker.sweep(&self.state.name).await?;
         self.guard.disarm();
+        forget_tenants(&self.state.name);
         Ok(swept)
     }
 
@@ -149,5 +165,12 @@ impl SharedStack {
     /// Describes a tenant; awaiting the description gives the [`Tenant`].
     pub fn tenant(&self) -> TenantBuilder {
         self.tenants().tenant()
+    }
+}
+
+/// Where the records stay they are of no use, and do no harm: a stack that is started anew has others.
+fn forget_tenants(stack: &str) {
+    if let Err(error) = Tenants::forget(stack) {
+        tracing::warn!(%error, stack, "the records of tenants stay");
     }
 }

@@ -143,6 +143,7 @@ impl StackState {
 
     /// Forgets the stack `name`; one that is unknown already is no error.
     pub fn forget(name: &str) -> Result<(), StackError> {
+        super::forget_tenants(name);
         let path = file(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StackError::StateFile {

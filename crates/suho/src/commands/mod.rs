@@ -8,6 +8,7 @@ pub mod images;
 pub mod logs;
 pub mod manual;
 pub mod ps;
+pub mod tenants;
 pub mod up;
 pub mod verify;
 

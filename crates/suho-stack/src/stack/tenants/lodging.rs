@@ -1,12 +1,12 @@
 //! An engine of a stack that lodges tenants.
 
-use std::{any::Any, panic::AssertUnwindSafe, path::Path, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, path::Path, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use tokio::time::timeout;
 
 use super::TenantError;
-use super::record::Held;
+use super::record::{Held, RecordName, Stage};
 use super::register::Register;
 use crate::engines::{
     Endpoint, EngineError,
@@ -36,18 +36,11 @@ impl Lodging {
         }
     }
 
-    /// Makes a room, which is ready then and locked. One that is cut off is nobody's, and is removed by whoever sees it.
-    pub(super) async fn make(&self, migrations: &Migrations) -> Result<Held, TenantError> {
-        let mut held = self.register.begin(&migrations.hash(), &self.endpoint)?;
-        let name = held.name().room.clone();
-        let making = self.tenancy.make(&self.endpoint, &name, migrations);
-        let room = self.catch("making a room", making).await?;
-        self.register.finish(&mut held, room)?;
-        Ok(held)
-    }
-
     /// Removes a room and then its record, which stays where the engine fails.
-    pub(super) async fn clean(&self, held: Held) -> Result<(), TenantError> {
+    pub(super) async fn clean(&self, mut held: Held) -> Result<(), TenantError> {
+        // A removal that is cut off leaves half a room, which must be nobody's.
+        held.advance(Stage::Used)
+            .map_err(|error| self.register.failed("mark a record as used in", error))?;
         let name = held.name().room.clone();
         let removal = timeout(REMOVAL_LIMIT, self.tenancy.remove(&self.endpoint, &name));
         let removal = removal.map(|removed| {
@@ -78,6 +71,40 @@ impl Lodging {
                 message: words_of(&*panic),
             }),
         }
+    }
+}
+
+/// Rooms that are alike: in the same engine, with the same beginning.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) lodging: Arc<Lodging>,
+    pub(super) hash: String,
+    migrations: Migrations,
+}
+
+impl Kind {
+    pub(super) fn new(lodging: Arc<Lodging>, migrations: Migrations) -> Self {
+        Self {
+            lodging,
+            hash: migrations.hash(),
+            migrations,
+        }
+    }
+
+    /// True where `name` is one of these, at one of `stages`.
+    pub(super) fn has(&self, name: &RecordName, stages: &[Stage]) -> bool {
+        name.migrations == self.hash && stages.contains(&name.stage)
+    }
+
+    /// Makes the room of `record`, which is ready then, and still locked. One that is cut off is nobody's, and is removed by
+    /// whoever sees it.
+    pub(super) async fn make(&self, mut record: Held) -> Result<Held, TenantError> {
+        let lodging = &self.lodging;
+        let name = record.name().room.clone();
+        let making = lodging.tenancy.make(&lodging.endpoint, &name, &self.migrations);
+        let room = lodging.catch("making a room", making).await?;
+        lodging.register.finish(&mut record, room)?;
+        Ok(record)
     }
 }
 

@@ -3,7 +3,9 @@
 //! # Layout
 //! - `builder`: what a tenant shall be.
 //! - `tenant`: a tenant, from its first room to its end.
+//! - `lodger`: who lodges where, in all stacks.
 //! - `lodging`: an engine that lodges tenants.
+//! - `pool`: the thread that makes rooms ahead, and removes those that were left.
 //! - `register`: the records of one engine's rooms, shared by all processes of the user.
 //! - `record`: one record, and the lock on it.
 //!
@@ -12,13 +14,18 @@
 
 mod builder;
 mod error;
+mod lodger;
 mod lodging;
+mod pool;
 mod record;
 mod register;
 mod tenant;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -27,14 +34,26 @@ use sha2::{Digest, Sha256};
 
 pub use builder::TenantBuilder;
 pub use error::TenantError;
+pub use lodger::Lodger;
 pub use record::Stage;
 pub use tenant::Tenant;
 
-use crate::engines::{self, Endpoint, tenancy::Migrations};
+use crate::engines::{self, Endpoint};
 use lodging::Lodging;
-use record::Held;
+use pool::{Pool, wished_stock};
 
 /// Lodges tenants in the engines of one stack.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use suho_stack::stack::Stack;
+///
+/// let stack = Stack::builder().engines(["postgresql", "nats"]).start().await?;
+/// let tenant = stack.tenant().await?;
+/// let way_in = tenant.way_in("postgresql").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Tenants {
     inner: Arc<Inner>,
@@ -48,6 +67,7 @@ struct Inner {
     without_rooms: BTreeSet<String>,
     /// Why each absent engine is absent.
     absent: BTreeMap<String, String>,
+    pool: Pool,
 }
 
 impl Tenants {
@@ -71,11 +91,12 @@ impl Tenants {
         let absent = absent
             .into_iter()
             .map(|(service, reason)| (short(&service).to_owned(), reason));
-        Self::lodging_in(stack, lodgings, without_rooms, absent.collect())
+        Self::lodging_in(stack, wished_stock(), lodgings, without_rooms, absent.collect())
     }
 
     fn lodging_in(
         stack: &str,
+        stock: usize,
         lodgings: Vec<Lodging>,
         without_rooms: BTreeSet<String>,
         absent: BTreeMap<String, String>,
@@ -89,6 +110,7 @@ impl Tenants {
             lodgings,
             without_rooms,
             absent,
+            pool: Pool::new(stock),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -129,23 +151,15 @@ impl Tenants {
         })
     }
 
-    /// A room that is ready and locked: one of those that wait, or else a new one.
-    async fn ready_room(&self, lodging: &Arc<Lodging>, migrations: &Migrations) -> Result<Held, TenantError> {
-        match lodging.register.claim(&migrations.hash())? {
-            Some(held) => Ok(held),
-            None => lodging.make(migrations).await,
-        }
+    fn pool(&self) -> &Pool {
+        &self.inner.pool
     }
-
-    /// A tenant has left its room in `lodging`.
-    #[expect(clippy::unused_self, reason = "the pool is told here")]
-    fn left(&self, _lodging: &Arc<Lodging>) {}
 
     /// Forgets every record of the stack `stack`, which is removed, and all rooms with it.
     pub fn forget(stack: &str) -> Result<(), TenantError> {
         let path = directory_of(stack);
-        match std::fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(TenantError::Record {
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(TenantError::Record {
                 action: "remove",
                 path,
                 source,
@@ -154,6 +168,9 @@ impl Tenants {
         }
     }
 }
+
+/// How the names of engines begin that belong to no stack of ours.
+pub const FOREIGN: &str = "foreign-";
 
 /// What engines that belong to no stack of ours are called together: `foreign-` and a digest of where they are.
 #[must_use]
@@ -164,7 +181,7 @@ pub fn foreign_name(endpoints: &BTreeMap<String, Endpoint>) -> String {
         .collect();
     let mut digest = format!("{:x}", Sha256::digest(places.join("\n")));
     digest.truncate(12);
-    format!("foreign-{digest}")
+    format!("{FOREIGN}{digest}")
 }
 
 /// Where the records of all stacks are.

@@ -43,11 +43,6 @@ impl Stage {
             Self::Kept => "kept",
         }
     }
-
-    /// True where a record that nobody has locked belongs to nobody any more.
-    pub(super) fn needs_an_owner(self) -> bool {
-        matches!(self, Self::Making | Self::Taken | Self::Used)
-    }
 }
 
 /// The name of a record's file: `t3f2a….0123456789ab.ready`.
@@ -164,6 +159,12 @@ impl Held {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// True while somebody has the record `name`.
+    pub(super) fn is_locked(directory: &Path, name: &RecordName) -> bool {
+        let opened = fs::File::open(directory.join(name.to_string()));
+        opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     fn lock(directory: &Path, name: RecordName, file: fs::File) -> io::Result<Option<Self>> {

@@ -41,10 +41,6 @@ impl Register {
         Self { directory }
     }
 
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// What is recorded, in no order.
     pub(super) fn names(&self) -> Result<Vec<RecordName>, TenantError> {
         let entries = match fs::read_dir(&self.directory) {

@@ -11,7 +11,7 @@ use std::{
 use futures::future::join_all;
 use tokio::sync::OnceCell;
 
-use super::lodging::Lodging;
+use super::lodging::{Kind, Lodging};
 use super::record::{Held, Stage};
 use super::{TenantError, Tenants};
 use crate::engines::{
@@ -46,8 +46,7 @@ pub struct Tenant {
 
 /// An engine in which the tenant may have a room.
 struct Place {
-    lodging: Arc<Lodging>,
-    migrations: Migrations,
+    kind: Arc<Kind>,
     occupied: OnceCell<Occupied>,
 }
 
@@ -71,8 +70,7 @@ impl Tenant {
             let service = &lodging.endpoint.service;
             let migrations = wanted.remove(engine).or_else(|| wanted.remove(service));
             let place = Place {
-                lodging: Arc::clone(lodging),
-                migrations: migrations.unwrap_or_default(),
+                kind: Arc::new(Kind::new(Arc::clone(lodging), migrations.unwrap_or_default())),
                 occupied: OnceCell::new(),
             };
             places.insert(engine.clone(), place);
@@ -108,7 +106,7 @@ impl Tenant {
     /// How programs and people get into its room in `engine`.
     pub async fn way_in(&self, engine: &str) -> Result<WayIn, TenantError> {
         let room = self.room(engine).await?;
-        let lodging = &self.place(engine)?.lodging;
+        let lodging = &self.place(engine)?.kind.lodging;
         Ok(lodging.tenancy.way_in(&lodging.endpoint, &room)?)
     }
 
@@ -117,7 +115,7 @@ impl Tenant {
     /// An engine that cannot is named by the error; one that the tenant does not use matters to nobody.
     pub async fn snapshot(&self, label: &str) -> Result<(), TenantError> {
         let rooms = self.occupied().map(|(place, occupied)| async move {
-            let lodging = &place.lodging;
+            let lodging = &place.kind.lodging;
             let kept = lodging.tenancy.snapshot(&lodging.endpoint, &occupied.room, label);
             (lodging, kept.await)
         });
@@ -127,7 +125,7 @@ impl Tenant {
     /// Makes all of its rooms what they were at the snapshot `label`, which stays.
     pub async fn restore(&self, label: &str) -> Result<(), TenantError> {
         let rooms = self.occupied().map(|(place, occupied)| async move {
-            let lodging = &place.lodging;
+            let lodging = &place.kind.lodging;
             let restored = lodging.tenancy.restore(&lodging.endpoint, &occupied.room, label);
             (lodging, restored.await)
         });
@@ -147,12 +145,8 @@ impl Tenant {
         let leaving = std::mem::take(&mut self.places).into_values().filter_map(|place| {
             let occupied = place.occupied.into_inner()?;
             Some(async move {
-                let mut record = occupied.record;
-                if let Err(error) = record.advance(Stage::Used) {
-                    tracing::debug!(%error, "a record was not marked as used");
-                }
-                let cleaned = place.lodging.clean(record).await;
-                cleaned.map_err(|error| format!("{}: {error}", place.lodging.engine))
+                let cleaned = place.kind.lodging.clean(occupied.record).await;
+                cleaned.map_err(|error| format!("{}: {error}", place.kind.lodging.engine))
             })
         });
         let outcomes = join_all(leaving).await;
@@ -175,9 +169,12 @@ impl Tenant {
     }
 
     async fn move_in(&self, place: &Place) -> Result<Occupied, TenantError> {
-        let lodging = &place.lodging;
-        let mut record = self.tenants.ready_room(lodging, &place.migrations).await?;
-        let room = lodging.register.occupy(&mut record, &self.name, &self.label)?;
+        let mut record = self.tenants.pool().room(&place.kind).await?;
+        let room = place
+            .kind
+            .lodging
+            .register
+            .occupy(&mut record, &self.name, &self.label)?;
         Ok(Occupied { room, record })
     }
 
@@ -199,7 +196,7 @@ impl Tenant {
         }
         let mut lines = format!("tenant {} ({}) is kept:\n", self.name, self.label);
         for (place, occupied) in self.occupied() {
-            let lodging = &place.lodging;
+            let lodging = &place.kind.lodging;
             let way_in = match lodging.tenancy.way_in(&lodging.endpoint, &occupied.room) {
                 Ok(way_in) => way_in.command.expose().to_owned(),
                 Err(error) => format!("failed to {}", error.in_full()),
@@ -237,12 +234,12 @@ impl Drop for Tenant {
                 continue;
             };
             if let Err(error) = occupied.record.advance(stage) {
-                tracing::debug!(%error, engine = place.lodging.engine, "a record did not follow its tenant");
+                tracing::debug!(%error, engine = place.kind.lodging.engine, "a record did not follow its tenant");
             }
             // The lock goes first: who is told of the room shall be able to take it.
             drop(occupied);
             if stage == Stage::Used {
-                self.tenants.left(&place.lodging);
+                self.tenants.pool().left(&place.kind.lodging);
             }
         }
     }
@@ -252,7 +249,7 @@ impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rooms: Vec<_> = self
             .occupied()
-            .map(|(place, occupied)| format!("{} {}", place.lodging.engine, occupied.room.tenant))
+            .map(|(place, occupied)| format!("{} {}", place.kind.lodging.engine, occupied.room.tenant))
             .collect();
         f.debug_struct("Tenant")
             .field("name", &self.name)

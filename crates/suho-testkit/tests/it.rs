@@ -5,7 +5,8 @@ use std::error::Error;
 use std::process::{Command, Output};
 
 use rstest::rstest;
-use suho_stack::stack::SharedStack;
+use suho_stack::stack::tenants::Stage;
+use suho_stack::stack::{Lodger, SharedStack, Tenants};
 use suho_testkit::{
     Clickhouse, Dragonfly, Kafka, Migrations, Nats, Postgres, Tenant, Weaviate, clickhouse, dragonfly, kafka, nats,
     postgres, stack, tenant, tenant_with, weaviate,
@@ -167,17 +168,28 @@ mod verdicts {
         panic!("on purpose");
     }
 
+    /// The rooms that a test of this name has left.
+    fn kept(test: &str) -> Vec<Lodger> {
+        let all = Tenants::list().unwrap().into_iter();
+        all.filter(|lodger| lodger.label == test && lodger.stage == Stage::Kept).collect()
+    }
+
     #[rstest]
     #[case("verdicts::returns_an_error")]
     #[case("verdicts::panics")]
-    fn the_tenant_of_a_failed_test_is_kept(#[case] test: &str) {
+    #[suho_testkit::test]
+    async fn the_tenant_of_a_failed_test_is_kept(#[case] test: &str) {
         let (passed, words) = run(test, &[]);
+        let lodgers = kept(test);
+        for lodger in &lodgers {
+            lodger.remove().await.unwrap();
+        }
 
         assert!(!passed, "{words}");
         assert!(words.contains("on purpose") && words.contains("is kept"), "{words}");
-        assert!(words.contains("`suho tenants drop "), "{words}");
-        let way_in = words.lines().find(|line| line.trim_start().starts_with("nats "));
-        assert!(way_in.is_some_and(|line| line.contains("nats://") || line.contains("--server")), "{words}");
+        assert_eq!(lodgers.len(), 1, "{words}");
+        let way_in = lodgers[0].way_in().unwrap();
+        assert!(words.contains(way_in.command.expose()), "{words}");
     }
 
     #[test]

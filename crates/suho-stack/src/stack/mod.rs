@@ -152,22 +152,6 @@ impl Stack {
     }
 }
 
-impl SharedStack {
-    /// The tenants of this stack, among them those of other processes.
-    #[must_use]
-    pub fn tenants(&self) -> Tenants {
-        let state = self.state();
-        let absent = state.absent.iter();
-        let absent = absent.map(|absent| (absent.service.clone(), absent.reason.clone()));
-        Tenants::of(self.name(), self.endpoints(), absent.collect())
-    }
-
-    /// Describes a tenant; awaiting the description gives the [`Tenant`].
-    pub fn tenant(&self) -> TenantBuilder {
-        self.tenants().tenant()
-    }
-}
-
 /// Where the records stay they are of no use, and do no harm: a stack that is started anew has others.
 fn forget_tenants(stack: &str) {
     if let Err(error) = Tenants::forget(stack) {

@@ -53,13 +53,7 @@ pub async fn stream(endpoint: &Endpoint, strategy: &str, count: usize, together:
     Ok(start.elapsed())
 }
 
-/// How many databases of tenants there are.
-pub async fn tenants(administrator: &Client) -> Outcome<i64> {
-    let counting = "SELECT count(*) FROM pg_database WHERE datname ~ '^t[0-9a-f]{16}$'";
-    Ok(administrator.query_one(counting, &[]).await?.get(0))
-}
-
-pub async fn connect(endpoint: &Endpoint) -> Outcome<Client> {
+async fn connect(endpoint: &Endpoint) -> Outcome<Client> {
     let (client, connection) = tokio_postgres::Config::new()
         .host(&endpoint.host)
         .port(endpoint.port(5432)?)

@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join_all};
 use suho_stack::engines::tenancy::{Migrations, TenantName};
-use suho_stack::engines::{self, Endpoint};
-use suho_stack::stack::SharedStack;
+use suho_stack::engines;
+use suho_stack::stack::tenants::Stage;
+use suho_stack::stack::{SharedStack, Tenants};
 use tokio::time::sleep;
 
 use figures::{Target, Times, Wanted, milliseconds, ratio};
@@ -74,7 +75,7 @@ impl Bench {
         let everywhere = self.everywhere(&made).await?;
         println!("  a tenant of all engines, pool   {everywhere}");
         let theirs = clones::stream(postgresql, bare.strategy, STREAM, TOGETHER).await?;
-        let ours = self.stream(postgresql).await?;
+        let ours = self.stream().await?;
         println!("{STREAM}, {TOGETHER} at a time, to the last drop: clones {theirs:.1?}, tenants {ours:.1?}");
         let suite = self.suite().await?;
         let image = self.stack.state().member(POSTGRESQL).map(|member| member.image.clone());
@@ -113,8 +114,8 @@ impl Bench {
         ])
     }
 
-    /// What rooms take that nobody made ahead, by engine; the times of each.
-    async fn creation(&self) -> Outcome<Vec<(&'static str, Times)>> {
+    /// What rooms take that nobody made ahead, by engine; the engines that lodge tenants.
+    async fn creation(&self) -> Outcome<Vec<&'static str>> {
         let mut made = Vec::new();
         for (service, endpoint) in self.stack.endpoints() {
             let engine = engines::by_service(&service).ok_or("every service has its engine")?;
@@ -130,20 +131,20 @@ impl Bench {
             }
             println!("  {:<32}{making}", engine.name());
             println!("  {:<32}{removing}", format!("{} removed", engine.name()));
-            made.push((engine.name(), making));
+            made.push(engine.name());
         }
         Ok(made)
     }
 
     /// What a test waits for a room that is ready, by engine; the times of PostgreSQL.
-    async fn hand_over(&self, made: &[(&'static str, Times)]) -> Outcome<Option<Times>> {
+    async fn hand_over(&self, made: &[&'static str]) -> Outcome<Option<Times>> {
         let mut postgresql = None;
-        for (engine, making) in made {
+        for engine in made {
             // The pool begins to make rooms when it is first asked for one.
             drop(self.stack.tenant().await?.room(engine).await?);
             let mut times = Times::default();
             for _ in 0..ROUNDS {
-                sleep(refill(making)).await;
+                stocked([*engine]).await?;
                 let tenant = self.stack.tenant().await?;
                 times.of(tenant.room(engine)).await?;
             }
@@ -156,23 +157,20 @@ impl Bench {
     }
 
     /// What a test waits that asks for a room in every engine.
-    async fn everywhere(&self, made: &[(&'static str, Times)]) -> Outcome<Times> {
+    async fn everywhere(&self, made: &[&'static str]) -> Outcome<Times> {
         let mut times = Times::default();
-        let pause: Duration = made.iter().map(|(_, making)| refill(making)).sum();
         for _ in 0..ROUNDS {
-            sleep(pause).await;
+            stocked(made.iter().copied()).await?;
             let tenant = self.stack.tenant().await?;
             times
-                .of(try_join_all(made.iter().map(|(engine, _)| tenant.room(engine))))
+                .of(try_join_all(made.iter().map(|engine| tenant.room(engine))))
                 .await?;
         }
         Ok(times)
     }
 
     /// How long it takes until so many tenants have come and gone, to the removal of the last.
-    async fn stream(&self, endpoint: &Endpoint) -> Outcome<Duration> {
-        let administrator = clones::connect(endpoint).await?;
-        let before = clones::tenants(&administrator).await?;
+    async fn stream(&self) -> Outcome<Duration> {
         let start = Instant::now();
         let lanes = (0..TOGETHER).map(|lane| async move {
             for _ in (lane..STREAM).step_by(TOGETHER) {
@@ -182,9 +180,7 @@ impl Bench {
         });
         try_join_all(lanes).await?;
         println!("  {STREAM} tenants were handed over after {:.1?}", start.elapsed());
-        while clones::tenants(&administrator).await? > before {
-            sleep(Duration::from_millis(20)).await;
-        }
+        stocked(["postgresql"]).await?;
         Ok(start.elapsed())
     }
 
@@ -205,7 +201,18 @@ impl Bench {
     }
 }
 
-/// Long enough for the pool to make a room and remove the one of before.
-fn refill(making: &Times) -> Duration {
-    making.percentile(95) * 2 + Duration::from_millis(50)
+/// Until a room of each engine is ready and none that was left remains, as it is where tests do some work.
+async fn stocked(engines: impl IntoIterator<Item = &'static str> + Clone) -> Outcome<()> {
+    loop {
+        let rooms = Tenants::list()?;
+        let count = |engine: &str, stage| {
+            let of_engine = rooms.iter().filter(|room| room.engine == engine);
+            of_engine.filter(|room| room.stage == stage).count()
+        };
+        let mut engines = engines.clone().into_iter();
+        if engines.all(|engine| count(engine, Stage::Ready) > 0 && count(engine, Stage::Used) == 0) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
 }

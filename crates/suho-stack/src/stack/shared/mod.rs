@@ -6,11 +6,15 @@
 
 mod linger;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 pub use linger::{BadLinger, Linger};
 
-use super::{Stack, StackBuilder, StackError, StackState};
+use super::{Stack, StackBuilder, StackError, StackState, TenantBuilder, Tenants};
 use crate::engines::Endpoint;
 
 /// How a process came to its warm stack.
@@ -44,6 +48,7 @@ struct Inner {
     state: StackState,
     foreign: BTreeMap<String, Endpoint>,
     origin: Origin,
+    tenants: OnceLock<Tenants>,
 }
 
 impl Stack {
@@ -61,6 +66,7 @@ impl StackBuilder {
             state: stack.leave_running()?,
             foreign: BTreeMap::new(),
             origin: Origin::Started,
+            tenants: OnceLock::new(),
         };
         Ok(SharedStack { inner: Arc::new(inner) })
     }
@@ -109,6 +115,19 @@ impl SharedStack {
             .filter(|absent| absent.service == service)
             .map(|absent| absent.reason.clone())
             .next()
+    }
+
+    /// The tenants of this stack, which all processes know.
+    pub fn tenants(&self) -> &Tenants {
+        self.inner.tenants.get_or_init(|| {
+            let absent = self.inner.state.reasons_of_absence();
+            Tenants::of(self.name(), self.endpoints(), absent)
+        })
+    }
+
+    /// Describes a tenant; awaiting the description gives the [`Tenant`](super::Tenant).
+    pub fn tenant(&self) -> TenantBuilder {
+        self.tenants().tenant()
     }
 }
 

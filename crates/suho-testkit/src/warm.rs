@@ -52,7 +52,10 @@ pub fn engines() -> impl Iterator<Item = &'static str> {
         ("nats", cfg!(feature = "nats")),
         ("kafka", cfg!(feature = "kafka")),
     ];
-    ENGINES.into_iter().filter(|(_, wanted)| *wanted).map(|(engine, _)| engine)
+    ENGINES
+        .into_iter()
+        .filter(|(_, wanted)| *wanted)
+        .map(|(engine, _)| engine)
 }
 
 /// Ends the test: a fixture has no other way to say no.

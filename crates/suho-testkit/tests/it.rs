@@ -18,7 +18,10 @@ type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 #[suho_testkit::test]
 async fn the_stack_has_the_engines_of_the_features(#[future(awt)] stack: SharedStack) {
     for engine in suho_testkit::engines() {
-        let engine = suho_stack::engines::all().iter().find(|known| known.name() == engine).unwrap();
+        let engine = suho_stack::engines::all()
+            .iter()
+            .find(|known| known.name() == engine)
+            .unwrap();
         let service = engine.service();
         assert!(
             stack.endpoint(service).is_some() || stack.absence(service).is_some(),
@@ -35,7 +38,10 @@ async fn a_database_begins_with_the_schema_and_is_empty(#[future(awt)] postgres:
 
     assert_eq!(client.execute(account, &[]).await?, 1);
 
-    let count: i64 = client.query_one("SELECT count(*) FROM trading.accounts", &[]).await?.get(0);
+    let count: i64 = client
+        .query_one("SELECT count(*) FROM trading.accounts", &[])
+        .await?
+        .get(0);
     assert_eq!(count, 1);
     Ok(())
 }
@@ -43,7 +49,11 @@ async fn a_database_begins_with_the_schema_and_is_empty(#[future(awt)] postgres:
 #[rstest]
 #[suho_testkit::test]
 async fn a_database_of_clickhouse_has_the_tables(#[future(awt)] clickhouse: Clickhouse) -> Outcome {
-    let ticks: u64 = clickhouse.client().query("SELECT count() FROM ticks").fetch_one().await?;
+    let ticks: u64 = clickhouse
+        .client()
+        .query("SELECT count() FROM ticks")
+        .fetch_one()
+        .await?;
 
     assert_eq!(ticks, 0);
     Ok(())
@@ -128,7 +138,10 @@ async fn a_room_begins_with_the_migrations_that_were_wished() -> Outcome {
 #[test]
 fn a_stack_outlives_the_runtime_that_asked_for_it() {
     let ask = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let nats = nats().await;
             nats.client().await.flush().await.unwrap();
@@ -171,7 +184,8 @@ mod verdicts {
     /// The rooms that a test of this name has left.
     fn kept(test: &str) -> Vec<Lodger> {
         let all = Tenants::list().unwrap().into_iter();
-        all.filter(|lodger| lodger.label == test && lodger.stage == Stage::Kept).collect()
+        all.filter(|lodger| lodger.label == test && lodger.stage == Stage::Kept)
+            .collect()
     }
 
     #[rstest]
@@ -199,7 +213,12 @@ mod verdicts {
         let (passed, words) = run("verdicts::panics", &nowhere);
 
         assert!(!passed);
-        let said = words.lines().find(|line| line.starts_with("the warm stack cannot be had: "));
-        assert!(said.is_some_and(|line| line.contains("Docker") && line.contains("SUHO_SKIP=1")), "{words}");
+        let said = words
+            .lines()
+            .find(|line| line.starts_with("the warm stack cannot be had: "));
+        assert!(
+            said.is_some_and(|line| line.contains("Docker") && line.contains("SUHO_SKIP=1")),
+            "{words}"
+        );
     }
 }

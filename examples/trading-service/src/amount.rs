@@ -25,10 +25,13 @@ impl FromStr for Amount {
     fn from_str(text: &str) -> Result<Self, NoAmount> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let is_amount =
-            !whole.is_empty() && is_number(whole) && is_number(fraction) && fraction.len() <= DECIMALS;
+        let is_amount = !whole.is_empty() && is_number(whole) && is_number(fraction) && fraction.len() <= DECIMALS;
         let units = format!("{whole}{fraction:0<DECIMALS$}").parse();
-        units.ok().filter(|_| is_amount).map(Self).ok_or_else(|| NoAmount(text.to_owned()))
+        units
+            .ok()
+            .filter(|_| is_amount)
+            .map(Self)
+            .ok_or_else(|| NoAmount(text.to_owned()))
     }
 }
 

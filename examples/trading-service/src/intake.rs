@@ -68,7 +68,13 @@ impl Intake {
 
     /// The next order, if one comes within `patience`. What nobody can read is dropped.
     pub async fn next(&self, patience: Duration) -> Result<Option<Delivered>, Error> {
-        let mut batch = self.consumer.fetch().max_messages(1).expires(patience).messages().await?;
+        let mut batch = self
+            .consumer
+            .fetch()
+            .max_messages(1)
+            .expires(patience)
+            .messages()
+            .await?;
         let Some(message) = batch.next().await.transpose()? else {
             return Ok(None);
         };

@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use rdkafka::ClientConfig;
 use tokio_postgres::NoTls;
+use trading_service::Error;
 use trading_service::announcer::Announcer;
 use trading_service::book::Book;
 use trading_service::desk::Desk;
 use trading_service::intake::Intake;
-use trading_service::Error;
 
 /// Of the platform, unless `EVENTS_TOPIC` names another.
 const TOPIC: &str = "orders.events";
@@ -54,7 +54,9 @@ async fn open() -> Result<Desk, Error> {
 async fn connect(address: ServerAddr) -> Result<Client, Error> {
     let user = address.username().unwrap_or_default().to_owned();
     let password = address.password().unwrap_or_default().to_owned();
-    Ok(ConnectOptions::with_user_and_password(user, password).connect(address).await?)
+    Ok(ConnectOptions::with_user_and_password(user, password)
+        .connect(address)
+        .await?)
 }
 
 fn variable(name: &str) -> Result<String, Error> {

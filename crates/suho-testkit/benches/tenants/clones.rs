@@ -27,7 +27,9 @@ pub async fn measure(endpoint: &Endpoint) -> Outcome<Clones> {
         let mut times = Times::default();
         for round in 0..ROUNDS {
             let name = format!("bare_{round}");
-            times.of(administrator.batch_execute(&creating(&name, strategy))).await?;
+            times
+                .of(administrator.batch_execute(&creating(&name, strategy)))
+                .await?;
             administrator.batch_execute(&dropping(&name)).await?;
         }
         println!("  clone by {strategy:<23}{times}");
@@ -41,14 +43,17 @@ pub async fn measure(endpoint: &Endpoint) -> Outcome<Clones> {
 pub async fn stream(endpoint: &Endpoint, strategy: &str, count: usize, together: usize) -> Outcome<Duration> {
     let administrators = futures::future::try_join_all((0..together).map(|_| connect(endpoint))).await?;
     let start = Instant::now();
-    let lanes = administrators.iter().enumerate().map(|(lane, administrator)| async move {
-        for round in (lane..count).step_by(together) {
-            let name = format!("stream_{round}");
-            administrator.batch_execute(&creating(&name, strategy)).await?;
-            administrator.batch_execute(&dropping(&name)).await?;
-        }
-        Outcome::Ok(())
-    });
+    let lanes = administrators
+        .iter()
+        .enumerate()
+        .map(|(lane, administrator)| async move {
+            for round in (lane..count).step_by(together) {
+                let name = format!("stream_{round}");
+                administrator.batch_execute(&creating(&name, strategy)).await?;
+                administrator.batch_execute(&dropping(&name)).await?;
+            }
+            Outcome::Ok(())
+        });
     futures::future::try_join_all(lanes).await?;
     Ok(start.elapsed())
 }

@@ -14,7 +14,10 @@ use crate::Outcome;
 use crate::figures::Times;
 
 const PASSWORD: &str = "bench";
-const SCRIPTS: [&str; 2] = ["init-scripts/01-create-extensions.sql", "init-scripts/02-create-tables.sql"];
+const SCRIPTS: [&str; 2] = [
+    "init-scripts/01-create-extensions.sql",
+    "init-scripts/02-create-tables.sql",
+];
 /// A sample, since the slow side takes seconds each.
 const CONTAINERS: usize = 4;
 const DATABASES: usize = 10;
@@ -23,8 +26,13 @@ const DATABASES: usize = 10;
 pub async fn use_database(client: &Client) -> Outcome<()> {
     let account = "INSERT INTO trading.accounts (name, base_currency) VALUES ('desk', 'EUR') RETURNING account_id";
     client.query_one(account, &[]).await?;
-    let count: i64 = client.query_one("SELECT count(*) FROM trading.accounts", &[]).await?.get(0);
-    (count == 1).then_some(()).ok_or_else(|| format!("{count} accounts").into())
+    let count: i64 = client
+        .query_one("SELECT count(*) FROM trading.accounts", &[])
+        .await?
+        .get(0);
+    (count == 1)
+        .then_some(())
+        .ok_or_else(|| format!("{count} accounts").into())
 }
 
 /// Whole tests, from the start of their container to its end, and what a database with migrations takes in one.
@@ -62,7 +70,13 @@ async fn launch(image: &str) -> Outcome<(ContainerAsync<Postgres>, Client)> {
         .with_tag(tag)
         .with_env_var("SUHO_POSTGRESQL_PASSWORD", PASSWORD)
         .with_env_var("SUHO_POSTGRESQL_READER_PASSWORD", PASSWORD)
-        .with_cmd(["postgres", "-c", "shared_preload_libraries=timescaledb,pg_stat_statements", "-c", "fsync=off"])
+        .with_cmd([
+            "postgres",
+            "-c",
+            "shared_preload_libraries=timescaledb,pg_stat_statements",
+            "-c",
+            "fsync=off",
+        ])
         .with_ready_conditions(Vec::new())
         .start()
         .await?;
@@ -88,7 +102,15 @@ async fn migrate(container: &ContainerAsync<Postgres>) -> Outcome<Times> {
          psql -qXd postgres -c \"CREATE DATABASE m$i\" && psql -qX -v ON_ERROR_STOP=1 -d m$i -f /docker-entrypoint-initdb.d/init_1.sql
          e=$EPOCHREALTIME; echo $((${{e/./}} - ${{s/./}})); done 2>/dev/null"
     );
-    let command = ExecCommand::new(["env", "PGUSER=suho_admin", "PGPASSWORD=bench", "PGHOST=127.0.0.1", "bash", "-c", &script]);
+    let command = ExecCommand::new([
+        "env",
+        "PGUSER=suho_admin",
+        "PGPASSWORD=bench",
+        "PGHOST=127.0.0.1",
+        "bash",
+        "-c",
+        &script,
+    ]);
     let mut answer = container.exec(command).await?;
     let mut times = Times::default();
     for line in String::from_utf8(answer.stdout_to_vec().await?)?.lines() {

@@ -15,8 +15,8 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join_all};
-use suho_stack::engines::tenancy::{Migrations, TenantName};
 use suho_stack::engines;
+use suho_stack::engines::tenancy::{Migrations, TenantName};
 use suho_stack::stack::tenants::Stage;
 use suho_stack::stack::{SharedStack, Tenants};
 use tokio::time::sleep;
@@ -56,7 +56,12 @@ impl Bench {
     async fn begin() -> Self {
         let start = Instant::now();
         let stack = suho_testkit::stack().await;
-        println!("{} {:?} in {}", stack.name(), stack.origin(), milliseconds(start.elapsed()));
+        println!(
+            "{} {:?} in {}",
+            stack.name(),
+            stack.origin(),
+            milliseconds(start.elapsed())
+        );
         Self { stack }
     }
 
@@ -82,8 +87,10 @@ impl Bench {
         let (containers, migrated) = containers::measure(&image.ok_or("PostgreSQL is not foreign")?).await?;
         println!("  CREATE DATABASE and migrations  {migrated}");
         println!("  a test with its own container   {containers}");
-        println!("{TESTS} tests with tenants, {THREADS} at a time: {suite:.1?}; with containers, by this sample and as many at a time: {:.1?}",
-            containers.p50() * TESTS / u32::try_from(THREADS)?);
+        println!(
+            "{TESTS} tests with tenants, {THREADS} at a time: {suite:.1?}; with containers, by this sample and as many at a time: {:.1?}",
+            containers.p50() * TESTS / u32::try_from(THREADS)?
+        );
         let postgresql = handed_over.ok_or("PostgreSQL lodges tenants")?;
         Ok(vec![
             Target {

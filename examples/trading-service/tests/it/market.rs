@@ -16,7 +16,12 @@ const NOON: u32 = 1_770_033_600;
 async fn trades_of_a_minute_are_one_candle(#[future(awt)] clickhouse: Clickhouse) -> Result<(), Error> {
     let market = Market::new(clickhouse.client());
     let prices = ["100.5", "102", "99.25", "101"];
-    for (second, number, price) in [(0, 1, prices[0]), (20, 2, prices[1]), (40, 3, prices[2]), (59, 4, prices[3])] {
+    for (second, number, price) in [
+        (0, 1, prices[0]),
+        (20, 2, prices[1]),
+        (40, 3, prices[2]),
+        (59, 4, prices[3]),
+    ] {
         market.trade("SUHO", NOON + second, number, price.parse()?).await?;
     }
 

@@ -3,9 +3,9 @@ use std::process::Stdio;
 use rstest::rstest;
 use suho_testkit::Tenant;
 use tokio::process::Command;
+use trading_service::Error;
 use trading_service::intake;
 use trading_service::order::Outcome;
-use trading_service::Error;
 
 use crate::{TOPIC, announced, open_desk, order, trader};
 

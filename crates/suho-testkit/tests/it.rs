@@ -116,7 +116,7 @@ async fn a_tenant_has_rooms_in_several_engines(#[future(awt)] tenant: Tenant) ->
     let postgresql = tenant.postgresql().await?;
     let nats = tenant.nats().await?;
 
-    assert!(postgresql.url()?.contains(postgresql.database()));
+    assert!(postgresql.url()?.expose().contains(postgresql.database()));
     nats.connect().await?;
     Ok(())
 }

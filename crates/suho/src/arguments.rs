@@ -26,7 +26,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use suho_stack::{
     deployment::{DeploymentError, Files},
     engines,
-    stack::{ImageSource, Ports, StackError, state::valid_name},
+    stack::{ImageSource, Linger, Ports, StackError, state::valid_name},
 };
 
 /// The name of the stack that commands mean where none is given.
@@ -49,10 +49,10 @@ pub struct Arguments {
 pub enum Command {
     /// Launch a stack, prove each engine by a write and a read, and leave it running
     #[command(
-        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json\n  suho up --verify --html report.html"
+        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json\n  suho up --shared --linger 1h\n  suho up --verify --html report.html"
     )]
     Up(Up),
-    /// List the stacks and their containers
+    /// List the stacks, their containers, and who uses those that are shared
     Ps(Listing),
     /// Show what an engine logs
     #[command(after_help = "Examples:\n  suho logs kafka\n  suho logs postgresql -f --since 5m")]
@@ -137,6 +137,12 @@ pub struct Up {
     /// The name of the stack
     #[arg(long, default_value = DEFAULT_STACK, value_parser = stack_name)]
     pub name: String,
+    /// Attach to the warm stack that tests share, or start it, and leave it lingering for them
+    #[arg(long, conflicts_with_all = ["name", "ports", "timeline"])]
+    pub shared: bool,
+    /// How long the shared stack stays after its last user: 90s, 15m, 2h, 0 or forever; 10m by default; SUHO_LINGER wins
+    #[arg(long, value_name = "TIME", requires = "shared")]
+    pub linger: Option<Linger>,
     /// Where the images come from
     #[arg(long, value_enum, default_value_t)]
     pub images: ImagesFrom,

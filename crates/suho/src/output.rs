@@ -61,6 +61,10 @@ pub fn tell(progress: Progress) {
         } => {
             line(&service, format_args!("{:>6} ready: {version}", seconds(elapsed)));
         }
+        progress @ (Progress::Elsewhere { .. }
+        | Progress::Removal { .. }
+        | Progress::Broken { .. }
+        | Progress::Changed { .. }) => line("stack", progress),
     }
 }
 

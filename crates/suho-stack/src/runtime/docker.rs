@@ -1,7 +1,8 @@
 //! The connection to the Docker engine, shared with testcontainers.
 
 use std::{
-    fs,
+    env, fs,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +13,8 @@ use testcontainers::{bollard, core::client::docker_client_instance};
 
 use super::RuntimeError;
 use crate::registry::Platform;
+
+const USUAL_SOCKET: &str = "/var/run/docker.sock";
 
 /// A client of the Docker engine that testcontainers found (`DOCKER_HOST`, or one of the usual sockets).
 ///
@@ -26,11 +29,16 @@ pub struct Docker {
 impl Docker {
     /// Connects, and asks for the version to know that somebody answers.
     pub async fn connect() -> Result<Self, RuntimeError> {
-        let client = docker_client_instance().await.map_err(RuntimeError::Unreachable)?;
-        let refuses_limits = Arc::new(AtomicBool::new(!limits_may_be_raised()));
-        let docker = Self { client, refuses_limits };
+        let docker = Self::at_hand().await?;
         docker.version().await?;
         Ok(docker)
+    }
+
+    /// Connects when it is first asked: for those whose first question finds out whether somebody answers.
+    pub async fn at_hand() -> Result<Self, RuntimeError> {
+        let client = docker_client_instance().await.map_err(RuntimeError::Unreachable)?;
+        let refuses_limits = Arc::new(AtomicBool::new(!limits_may_be_raised()));
+        Ok(Self { client, refuses_limits })
     }
 
     /// False once the engine has refused to give a container the limits of its service.
@@ -57,6 +65,33 @@ impl Docker {
             os: version.os.unwrap_or_default(),
         })
     }
+}
+
+/// Where the Docker engine listens, as testcontainers finds it: `DOCKER_HOST`, or the first of the usual sockets.
+pub(crate) fn address() -> String {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let in_directory = |name: &str, socket: &str| set(name).map(|directory| format!("{directory}/{socket}"));
+    set("DOCKER_HOST").unwrap_or_else(|| {
+        let socket = [
+            Some(USUAL_SOCKET.to_owned()),
+            in_directory("XDG_RUNTIME_DIR", ".docker/run/docker.sock"),
+            in_directory("HOME", ".docker/run/docker.sock"),
+            in_directory("HOME", ".docker/desktop/docker.sock"),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|socket| Path::new(socket).exists());
+        format!("unix://{}", socket.as_deref().unwrap_or(USUAL_SOCKET))
+    })
+}
+
+/// The same, if it can be spoken to without TLS or SSH.
+pub(crate) fn plain_address() -> Option<String> {
+    let with_tls = env::var("DOCKER_TLS_VERIFY").is_ok_and(|value| value == "1");
+    let address = address();
+    let is_plain =
+        address.starts_with("unix://") || !with_tls && ["tcp://", "http://"].iter().any(|s| address.starts_with(s));
+    is_plain.then_some(address)
 }
 
 /// False where no process of this machine may raise a limit (`CAP_SYS_RESOURCE` is withheld), as inside another container.

@@ -1,6 +1,9 @@
 //! The network and the volumes of a stack, and the removal of all that carries its label.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::AddAssign,
+};
 
 use futures::future::join_all;
 use testcontainers::bollard::{
@@ -32,6 +35,14 @@ impl Swept {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl AddAssign for Swept {
+    fn add_assign(&mut self, other: Self) {
+        self.containers += other.containers;
+        self.networks += other.networks;
+        self.volumes += other.volumes;
     }
 }
 

@@ -30,16 +30,17 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Describes a stack; [`StackBuilder::start`] launches it.
 pub struct StackBuilder {
-    name: Option<String>,
-    engines: Vec<String>,
-    images: ImageSource,
-    ports: Ports,
+    pub(super) name: Option<String>,
+    pub(super) engines: Vec<String>,
+    pub(super) images: ImageSource,
+    pub(super) ports: Ports,
     timeout: Duration,
-    files: Files,
+    pub(super) files: Files,
     directory: Option<PathBuf>,
-    variables: Variables,
-    linger: Option<Linger>,
-    tell: Tell,
+    pub(super) variables: Variables,
+    pub(super) linger: Option<Linger>,
+    lends: bool,
+    pub(super) tell: Tell,
 }
 
 impl StackBuilder {
@@ -54,7 +55,8 @@ impl StackBuilder {
             directory: None,
             variables: Variables::default(),
             linger: None,
-            tell: Arc::new(|progress| tracing::debug!(?progress)),
+            lends: false,
+            tell: Arc::new(|progress| tracing::info!("{progress}")),
         }
     }
 
@@ -124,6 +126,13 @@ impl StackBuilder {
         self
     }
 
+    /// Prepares the engines for tenants, with what they read at their start alone; a shared stack always is.
+    #[must_use]
+    pub fn lending_to_tenants(mut self) -> Self {
+        self.lends = true;
+        self
+    }
+
     /// Is told what happens while one waits.
     #[must_use]
     pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
@@ -137,13 +146,17 @@ impl StackBuilder {
     pub async fn start(self) -> Result<Stack, StackError> {
         let docker = Docker::connect().await?;
         let name = self.stack_name()?;
+        self.start_as(docker, name).await
+    }
+
+    pub(super) async fn start_as(mut self, docker: Docker, name: String) -> Result<Stack, StackError> {
         // Before minutes go by with images; the claim of the name asks again, with nobody beside it.
         if docker.list_stacks().await?.contains(&name) {
             return Err(StackError::Exists(name));
         }
         let editions = self.editions()?;
         let wanted = self.wanted(&editions.upstream)?;
-        let chosen = Chooser {
+        let mut chosen = Chooser {
             docker: &docker,
             source: self.images,
             editions: &editions,
@@ -158,7 +171,22 @@ impl StackBuilder {
             let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
             return Err(StackError::AllAbsent(reasons.join("; ")));
         }
+        if self.lends {
+            self.lend(&mut chosen)?;
+        }
         self.launch(docker, name, &editions.upstream, chosen).await
+    }
+
+    /// Gives the engines what they read at their start alone and need for tenants.
+    fn lend(&mut self, chosen: &mut Chosen) -> Result<(), StackError> {
+        for (service, _) in &mut chosen.services {
+            let lent = engine(&service.name)?.lend(service, self.files.clone());
+            self.files = lent.map_err(|error| StackError::Lend {
+                service: service.name.clone(),
+                error: Box::new(error),
+            })?;
+        }
+        Ok(())
     }
 
     /// The deployment on the ports of this stack, with secrets that nobody misreads.
@@ -313,7 +341,7 @@ fn queue(chosen: &Chosen) -> Result<Vec<Starting<'_>>, StackError> {
 }
 
 /// An engine by its short name or its service.
-fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
+pub(super) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
     let known = engines::all();
     known
         .iter()

@@ -1,5 +1,6 @@
 use std::{io, path::PathBuf, time::Duration};
 
+use super::shared::BadLinger;
 use crate::{
     causes::in_full,
     deployment::DeploymentError,
@@ -114,6 +115,36 @@ pub enum StackError {
         /// Where state files are (`SUHO_STATE_DIR`).
         directory: PathBuf,
     },
+    /// An engine cannot be prepared for tenants.
+    #[error("{service} cannot be prepared for tenants: failed to {}", in_full(&**.error))]
+    Lend {
+        /// The compose service.
+        service: String,
+        /// What was tried.
+        error: Box<EngineError>,
+    },
+    /// The environment names an engine that does not serve.
+    #[error(
+        "the environment says where {service} is, so that none is started, but failed to {}; mend or unset its variables",
+        in_full(&**.error)
+    )]
+    Foreign {
+        /// The compose service.
+        service: String,
+        /// What was tried, and its answer.
+        error: Box<EngineError>,
+    },
+    /// The process that was starting the stack, while this one waited for it, has failed.
+    #[error("{words} (in process {process}, which was starting the stack for this one, too)")]
+    FailedElsewhere {
+        /// Its number.
+        process: u32,
+        /// Why.
+        words: String,
+    },
+    /// The environment asks for a time to linger that is none.
+    #[error("failed to read SUHO_LINGER: {0}")]
+    BadLinger(#[from] BadLinger),
     /// A state file cannot be read or written.
     #[error("failed to {action} {path}: {source}")]
     StateFile {

@@ -37,7 +37,7 @@ pub use images::ImageSource;
 pub use ports::Ports;
 pub use progress::Progress;
 pub use restart::Restarter;
-pub use shared::{Linger, Origin, SharedStack};
+pub use shared::{Linger, Origin, SharedStack, Usage};
 pub use state::{Absent, Member, StackState};
 pub use tenants::{Lodger, Tenant, TenantBuilder, TenantError, Tenants};
 pub use timeline::{Phase, Timeline};

@@ -5,7 +5,7 @@ use std::{
     env, fs,
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -170,19 +170,15 @@ pub fn valid_name(name: &str) -> Result<&str, StackError> {
 /// gives a lock back with its file, also where a process is killed.
 pub(super) async fn lock_claims() -> Result<fs::File, StackError> {
     let path = directory().join("claims.lock");
-    let failed = |source| StackError::StateFile {
-        action: "lock",
-        path: path.clone(),
-        source,
-    };
-    make_directory().map_err(failed)?;
+    let failed = failed("lock", &path);
+    make_directory().map_err(&failed)?;
     let file = fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(&path)
-        .map_err(failed)?;
+        .map_err(&failed)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -193,8 +189,17 @@ pub(super) async fn lock_claims() -> Result<fs::File, StackError> {
     }
 }
 
+/// Tells which file could not be read or written, for `map_err`.
+pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> StackError {
+    move |source| StackError::StateFile {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
 /// For its owner alone: the files in it hold secrets.
-fn make_directory() -> io::Result<()> {
+pub(super) fn make_directory() -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory())
 }
 

@@ -9,6 +9,7 @@
 //! - [`mutations`]: every setting changed, misspelt and left out is named.
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
 //! - [`proof`]: the whole report of a fresh stack.
+//! - [`shared`]: one warm stack for every process, whoever is killed.
 //! - [`strangers`]: a door that was left open is found out.
 //! - [`vocabulary`]: the lists of known names against what the live engines name.
 
@@ -26,6 +27,7 @@ mod leftovers;
 mod mutations;
 mod neighbours;
 mod proof;
+mod shared;
 mod strangers;
 mod vocabulary;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use suho_stack::{
     runtime::Docker,
-    stack::{StackError, StackState},
+    stack::{StackError, Usage, shared},
 };
 
 use crate::{Outcome, arguments::Down};
@@ -12,7 +12,9 @@ use crate::{Outcome, arguments::Down};
 pub async fn run(arguments: Down) -> anyhow::Result<Outcome> {
     let docker = Docker::connect().await?;
     let names = if arguments.all {
-        docker.list_stacks().await?
+        let mut names = docker.list_stacks().await?;
+        names.extend(Usage::stacks()?);
+        names
     } else {
         BTreeSet::from([arguments.name])
     };
@@ -23,8 +25,7 @@ pub async fn run(arguments: Down) -> anyhow::Result<Outcome> {
 }
 
 async fn remove(docker: &Docker, name: &str) -> Result<(), StackError> {
-    let swept = docker.sweep(name).await?;
-    StackState::forget(name)?;
+    let swept = shared::remove(docker, name).await?;
     if swept.is_empty() {
         say!("stack {name}: nothing runs");
     } else {

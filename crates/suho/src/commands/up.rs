@@ -7,7 +7,7 @@ use serde_json::json;
 use suho_stack::{
     deployment::Variables,
     proof::{Inquiry, Report, Scope},
-    stack::{Restarter, Stack, StackBuilder, StackState, timeline},
+    stack::{Linger, Origin, Restarter, Stack, StackBuilder, StackState, Usage, timeline},
 };
 
 use crate::{
@@ -19,8 +19,11 @@ use crate::{
 };
 
 pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
+    if arguments.shared {
+        return share(arguments).await;
+    }
     let pages = Pages::create(&arguments.reports)?;
-    let builder = builder(&arguments)?;
+    let builder = builder(&arguments)?.name(&arguments.name);
     if let Some(state) = builder.find().await? {
         note!("stack {} runs already, from these very files", state.name);
         if arguments.timeline.is_some() {
@@ -62,9 +65,36 @@ pub async fn run(arguments: Up) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
+/// Attaches to the warm stack of these arguments, or starts it, and leaves it lingering.
+async fn share(arguments: Up) -> anyhow::Result<Outcome> {
+    let pages = Pages::create(&arguments.reports)?;
+    // Also where tests do without: what is brought up by hand is for those who come later.
+    let linger = arguments.linger.unwrap_or(Linger::USUAL);
+    let stack = builder(&arguments)?.linger(linger).shared().await?;
+    match stack.origin() {
+        Origin::Started => {}
+        Origin::Attached => note!("stack {} runs already, from these very files", stack.name()),
+        Origin::Foreign => note!("the environment says where every engine is; nothing is started"),
+    }
+    let proof = report::asked(&inquiry(stack.state(), arguments.verify)).await;
+    pages.write(&proof, &stack.state().phases)?;
+    let outcome = tell(stack.state(), &proof, arguments.json)?;
+    if let (Some(usage), false) = (Usage::of(stack.name())?, arguments.json) {
+        let suho = std::env::args().next().unwrap_or_else(|| "suho".to_owned());
+        say!("\n{}; {}", what_next(&suho, stack.name()), lingering(usage.linger));
+    }
+    Ok(outcome)
+}
+
+fn lingering(linger: Linger) -> String {
+    match linger {
+        Linger::Forever => "it stays until then".to_owned(),
+        Linger::For(_) => format!("it goes by itself when nobody has used it for {linger}"),
+    }
+}
+
 fn builder(arguments: &Up) -> anyhow::Result<StackBuilder> {
     let builder = Stack::builder()
-        .name(&arguments.name)
         .engines(arguments.engines.clone())
         .images(arguments.images.into())
         .ports(arguments.ports.into())

@@ -57,8 +57,8 @@ async fn a_quote_is_forgotten_when_nobody_renews_it(#[future(awt)] dragonfly: Dr
 #[rstest]
 #[suho_testkit::test]
 async fn the_nearest_instrument_comes_first(#[future(awt)] weaviate: Weaviate) -> Result<(), Error> {
-    let (url, key, collection) = (weaviate.url()?, weaviate.api_key()?, weaviate.collection("Instrument")?);
-    let similar = Similar::open(&url, &key, &collection).await?;
+    let (url, key, collection) = (weaviate.url()?, weaviate.api_key(), weaviate.collection("Instrument")?);
+    let similar = Similar::open(&url, key, &collection).await?;
     for (symbol, vector) in [("STEEL", [0.9, 0.1]), ("IRON", [1.0, 0.0]), ("WHEAT", [0.0, 1.0])] {
         similar.add(symbol, &vector).await?;
     }

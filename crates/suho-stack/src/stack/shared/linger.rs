@@ -4,9 +4,6 @@ use std::{env, fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// For a person who runs the tests again and again.
-const USUAL: Duration = Duration::from_secs(10 * 60);
-
 /// How long a warm stack stays after its last user has gone.
 ///
 /// Of several wishes of the users of one stack the longest counts.
@@ -37,6 +34,9 @@ impl Linger {
     /// Not at all.
     pub const NOT: Self = Self::For(Duration::ZERO);
 
+    /// Ten minutes: for a person who runs the tests again and again.
+    pub const USUAL: Self = Self::For(Duration::from_secs(10 * 60));
+
     /// As the environment tells: `SUHO_LINGER`; forever under `TESTCONTAINERS_COMMAND=keep`; not at all under `CI`; ten minutes
     /// where it tells nothing.
     pub fn from_environment() -> Result<Self, BadLinger> {
@@ -49,7 +49,7 @@ impl Linger {
             return Ok(wish);
         }
         let in_ci = variable("CI").is_some_and(|value| !["", "0", "false"].contains(&value.as_str()));
-        Ok(if in_ci { Self::NOT } else { Self::For(USUAL) })
+        Ok(if in_ci { Self::NOT } else { Self::USUAL })
     }
 
     /// What the environment asks for in so many words, so that it wins over what a program asks for.

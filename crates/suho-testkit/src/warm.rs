@@ -1,8 +1,10 @@
 //! The stack of this process, which is every process's.
 
+use std::io::{self, Write};
+
 use rstest::fixture;
 use suho_stack::causes::in_full;
-use suho_stack::stack::{SharedStack, Stack};
+use suho_stack::stack::{Progress, SharedStack, Stack};
 use tokio::sync::OnceCell;
 
 /// The first attempt decides for the whole process: what failed once would fail every test after the same wait.
@@ -24,7 +26,7 @@ static STACK: OnceCell<Result<SharedStack, String>> = OnceCell::const_new();
 #[fixture]
 pub async fn stack() -> SharedStack {
     let attempt = STACK.get_or_init(|| async {
-        let shared = Stack::builder().engines(engines()).shared().await;
+        let shared = Stack::builder().engines(engines()).on_progress(tell).shared().await;
         shared.map_err(|error| in_full(&error))
     });
     match attempt.await {
@@ -33,6 +35,14 @@ pub async fn stack() -> SharedStack {
             "the warm stack",
             &format!("{reason}; SUHO_SKIP=1 skips the tests under #[suho_testkit::test]"),
         ),
+    }
+}
+
+/// Tells who waits why, past libtest, which would keep it until the test has failed. An attached stack has nothing to tell.
+fn tell(progress: Progress) {
+    if !matches!(progress, Progress::Image { .. } | Progress::Launched { .. }) {
+        // Nobody may be reading.
+        let _ = writeln!(io::stderr(), "suho: {progress}");
     }
 }
 

@@ -121,8 +121,9 @@ impl Caller<'_> {
     }
 }
 
-/// What only `ArangoDB` needs: a header names the transaction of a request, a number in the answer the reason of a refusal.
-#[cfg(feature = "arangodb")]
+/// Where a refusal is an answer like others: `ArangoDB` tells its reason by a number and takes a transaction in a header,
+/// Weaviate says by it whether it knows users of its own.
+#[cfg(any(feature = "arangodb", feature = "weaviate"))]
 impl Caller<'_> {
     /// A request to which a body and headers can be added.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -147,6 +148,26 @@ impl Caller<'_> {
         let answer = serde_json::from_str(&body);
         let answer = answer.map_err(self.endpoint.failed(format!("{action}: read {}", quote(&body))))?;
         Ok((status, answer))
+    }
+}
+
+/// The host and the port of `url`, which the user gives for `service` in `variable`.
+#[cfg(any(feature = "arangodb", feature = "weaviate"))]
+pub(super) fn named(service: &str, variable: &'static str, url: &str) -> Result<(String, u16), EngineError> {
+    let bad = |reason: String| EngineError::BadVariable {
+        service: service.to_owned(),
+        variable,
+        reason,
+    };
+    let read = reqwest::Url::parse(url).map_err(|error| bad(error.to_string()))?;
+    match (
+        read.scheme(),
+        read.host_str(),
+        read.port_or_known_default(),
+        read.path(),
+    ) {
+        ("http", Some(host), Some(port), "/") => Ok((host.to_owned(), port)),
+        _ => Err(bad("only http://host:port is understood".to_owned())),
     }
 }
 
@@ -176,4 +197,25 @@ pub(super) fn in_words(value: &Value) -> String {
 
 fn quote(body: &str) -> String {
     body.trim().chars().take(QUOTE).collect()
+}
+
+#[cfg(all(test, any(feature = "arangodb", feature = "weaviate")))]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("http://10.0.0.5:40004", Some(("10.0.0.5", 40004)))]
+    #[case("http://vectors.local/", Some(("vectors.local", 80)))]
+    #[case("http://[::1]:8080", Some(("[::1]", 8080)))]
+    #[case("https://vectors.local", None)]
+    #[case("http://vectors.local/v1", None)]
+    #[case("vectors.local:8080", None)]
+    fn a_url_of_the_users_is_a_host_and_a_port(#[case] url: &str, #[case] expected: Option<(&str, u16)>) {
+        let found = named("suho-weaviate", "WEAVIATE_URL", url).ok();
+
+        let found = found.as_ref().map(|(host, port)| (host.as_str(), *port));
+        assert_eq!(found, expected);
+    }
 }

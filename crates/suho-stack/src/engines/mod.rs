@@ -9,6 +9,7 @@
 //! - [`proving`]: what a room is asked to prove, and the words in which it answers.
 //! - `go`: sizes as the runtime of Go reads them.
 //! - `http`: requests to those engines that are spoken to over HTTP.
+//! - `migrating`: a user's migrations in an engine that knows no scripts.
 //! - [`tenancy`]: rooms for tenants on an engine that all share.
 //! - `scratch`: names and values that nothing else has.
 //! - `vocabulary`: the names that an engine knows, out of a list in its folder.
@@ -59,6 +60,8 @@ mod go;
     feature = "weaviate",
 ))]
 mod http;
+#[cfg(any(feature = "arangodb", feature = "dragonflydb", feature = "weaviate"))]
+mod migrating;
 #[cfg(any(
     feature = "arangodb",
     feature = "clickhouse",

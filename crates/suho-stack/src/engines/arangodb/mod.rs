@@ -6,6 +6,7 @@
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a collection with one document.
 //! - [`settings`]: every option and variable against what the server says it runs with.
+//! - [`tenants`]: a database for each tenant, and a user who sees no other.
 
 pub mod features;
 mod known;
@@ -13,13 +14,16 @@ mod known;
 mod client;
 mod round_trip;
 mod settings;
+mod tenants;
 
 use async_trait::async_trait;
-use reqwest::{Method, StatusCode};
+pub use reqwest::Method;
+use reqwest::StatusCode;
 use serde_json::json;
+pub use tenants::ArangodbTenant;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::Setting;
 
 /// `ArangoDB`.
@@ -59,9 +63,18 @@ impl Engine for Arangodb {
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![
             ("ARANGODB_URL", client::url(endpoint)?),
-            ("ARANGODB_USER", client::USER.to_owned()),
+            ("ARANGODB_USER", client::user(endpoint).to_owned()),
             ("ARANGODB_PASSWORD", client::password(endpoint)?.to_owned()),
         ])
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        let url = variable("ARANGODB_URL");
+        url.map(|url| client::named(self.service(), &url, variable)).transpose()
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&tenants::Databases)
     }
 }
 

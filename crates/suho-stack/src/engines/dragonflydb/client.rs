@@ -3,19 +3,64 @@
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisError};
+use reqwest::Url;
 
 use super::super::asking::CONNECT_LIMIT;
-use super::super::{Endpoint, EngineError};
+use super::super::{Endpoint, EngineError, Place};
+use crate::deployment::Secret;
 
 const PORT: u16 = 6379;
 const PASSWORD: &str = "DFLY_requirepass";
+/// Carries the user of an endpoint that a URL names; the deployment's has a password alone.
+const USER: &str = "REDIS_USER";
+/// Names an endpoint of the user's.
+const URL: &str = "REDIS_URL";
 /// The client's own limit is half a second, which a loaded machine exceeds; the checks have limits of their own.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where and with what the platform's programs connect.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
-    Ok(format!("redis://:{}@{}", password(endpoint)?, endpoint.address(PORT)?))
+    let user = endpoint.environment.get(USER).map_or("", Secret::expose);
+    url_for(endpoint, user, password(endpoint)?)
+}
+
+/// Where `user` connects.
+pub(super) fn url_for(endpoint: &Endpoint, user: &str, password: &str) -> Result<String, EngineError> {
+    let composing = "compose the address";
+    let address = format!("redis://{}", endpoint.address(PORT)?);
+    let mut url = Url::parse(&address).map_err(endpoint.failed(composing))?;
+    url.set_username(user)
+        .and_then(|()| url.set_password(Some(password)))
+        .map_err(|()| endpoint.failed(composing)(format!("{address} takes no credentials")))?;
+    Ok(url.into())
+}
+
+/// The endpoint that `url` leads to. Its database is nobody's business here: tenants have databases of their own.
+pub(super) fn named(service: &str, url: &str) -> Result<Endpoint, EngineError> {
+    let bad = |reason: String| EngineError::BadVariable {
+        service: service.to_owned(),
+        variable: URL,
+        reason,
+    };
+    let info = url.into_connection_info().map_err(|error| bad(error.to_string()))?;
+    let ConnectionAddr::Tcp(host, port) = info.addr() else {
+        return Err(bad("only redis://… without TLS is understood".to_owned()));
+    };
+    let credentials = [
+        (USER, info.redis_settings().username()),
+        (PASSWORD, info.redis_settings().password()),
+    ];
+    Ok(Endpoint {
+        service: service.to_owned(),
+        place: Place::Host,
+        host: host.clone(),
+        ports: [(PORT, *port)].into(),
+        environment: credentials
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), Secret::new(value?))))
+            .collect(),
+    })
 }
 
 /// The service user's password.
@@ -33,6 +78,11 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<MultiplexedConnection
     open(endpoint, url(endpoint)?).await
 }
 
+/// A connection to one of the logical databases.
+pub(super) async fn connect_to(endpoint: &Endpoint, database: u32) -> Result<MultiplexedConnection, EngineError> {
+    open(endpoint, format!("{}/{database}", url(endpoint)?)).await
+}
+
 /// A connection that has given no password yet.
 pub(super) async fn connect_unknown(endpoint: &Endpoint) -> Result<MultiplexedConnection, EngineError> {
     open(endpoint, format!("redis://{}", endpoint.address(PORT)?)).await
@@ -40,14 +90,28 @@ pub(super) async fn connect_unknown(endpoint: &Endpoint) -> Result<MultiplexedCo
 
 /// A connection that hears what is published, once it has subscribed.
 pub(super) async fn subscriber(endpoint: &Endpoint) -> Result<PubSub, EngineError> {
-    let client = Client::open(url(endpoint)?).map_err(endpoint.failed("read the address"))?;
+    subscribe(endpoint, url(endpoint)?).await
+}
+
+/// The same with `url`.
+pub(super) async fn subscribe(endpoint: &Endpoint, url: String) -> Result<PubSub, EngineError> {
+    let client = Client::open(url).map_err(endpoint.failed("read the address"))?;
     client.get_async_pubsub().await.map_err(endpoint.failed("connect"))
 }
 
 async fn open(endpoint: &Endpoint, url: String) -> Result<MultiplexedConnection, EngineError> {
+    open_with(endpoint, url, Some(ANSWER_LIMIT)).await
+}
+
+/// A connection with `url` that waits for each answer no longer than `limit`.
+pub(super) async fn open_with(
+    endpoint: &Endpoint,
+    url: String,
+    limit: Option<Duration>,
+) -> Result<MultiplexedConnection, EngineError> {
     let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_LIMIT))
-        .set_response_timeout(Some(ANSWER_LIMIT));
+        .set_response_timeout(limit);
     let client = Client::open(url).map_err(endpoint.failed("read the address"))?;
     client
         .get_multiplexed_async_connection_with_config(&limits)
@@ -71,6 +135,15 @@ pub(super) async fn refusal_of(endpoint: &Endpoint, password: &str) -> Result<Op
 pub(super) async fn info(endpoint: &Endpoint, connection: &mut MultiplexedConnection) -> Result<String, EngineError> {
     let answer = redis::cmd("INFO").query_async(connection).await;
     answer.map_err(endpoint.failed("read what the server says of itself"))
+}
+
+/// What of that tells who serves.
+pub(super) async fn who_serves(
+    endpoint: &Endpoint,
+    connection: &mut MultiplexedConnection,
+) -> Result<String, EngineError> {
+    let answer = redis::cmd("INFO").arg("server").query_async(connection).await;
+    answer.map_err(endpoint.failed("read who serves"))
 }
 
 /// One field of that.
@@ -97,8 +170,36 @@ pub(super) fn refusal(error: &RedisError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use redis::{ErrorKind, make_extension_error};
+    use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("redis://:df1@10.0.0.5:40003", "redis://:df1@10.0.0.5:40003")]
+    #[case("redis://ann:p%40ss%2F@cache.local/7", "redis://ann:p%40ss%2F@cache.local:6379")]
+    fn an_endpoint_that_a_url_names_is_reached_as_it_says(#[case] given: &str, #[case] expected: &str) {
+        let endpoint = named("suho-dragonflydb", given).ok();
+
+        assert_eq!(
+            endpoint.and_then(|endpoint| url(&endpoint).ok()).as_deref(),
+            Some(expected)
+        );
+    }
+
+    #[rstest]
+    #[case("rediss://:df1@cache.local")]
+    #[case("redis+unix:///run/redis.sock")]
+    #[case("cache.local:6379")]
+    fn a_url_that_is_not_understood_is_told_without_its_password(#[case] given: &str) {
+        let error = named("suho-dragonflydb", given)
+            .map(drop)
+            .map_err(|error| error.in_full());
+
+        assert!(
+            matches!(&error, Err(words) if words.contains("REDIS_URL") && !words.contains("df1")),
+            "{error:?}"
+        );
+    }
 
     #[test]
     fn a_refusal_has_its_code_and_trouble_has_none() {

@@ -5,11 +5,13 @@
 //! - [`features`]: what the platform relies on, and its checks.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`settings`]: every flag and variable against the live server.
+//! - [`tenants`]: a logical database for each tenant, and a user who cannot leave it.
 
 mod client;
 pub mod features;
 mod known;
 mod settings;
+mod tenants;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
@@ -17,8 +19,9 @@ use redis::{AsyncTypedCommands, RedisError};
 
 use super::asking::{Stranger, and_remove, both_refused, until_answered};
 use super::scratch::{Scratch, wrong_password};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::Setting;
+pub use tenants::DragonflydbTenant;
 
 /// How long a scratch key lives if nobody removes it, in seconds.
 const SCRATCH_LIFE: u64 = 60;
@@ -60,6 +63,15 @@ impl Engine for Dragonflydb {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("REDIS_URL", client::url(endpoint)?)])
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        let url = variable("REDIS_URL");
+        url.map(|url| client::named(self.service(), &url)).transpose()
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&tenants::LogicalDatabases)
     }
 }
 

@@ -5,7 +5,8 @@ use reqwest::{Method, StatusCode};
 use super::super::asking::Stranger;
 use super::super::http::{Caller, Credentials};
 use super::super::scratch::{Scratch, wrong_password};
-use super::super::{Endpoint, EngineError};
+use super::super::{Endpoint, EngineError, Place, http};
+use crate::deployment::Secret;
 
 const PORT: u16 = 8080;
 const METRICS_PORT: u16 = 2112;
@@ -27,6 +28,23 @@ pub(super) fn keys(endpoint: &Endpoint) -> Result<impl Iterator<Item = &str>, En
 /// The service user is the first of the users, so his key is the first of the keys.
 pub(super) fn key(endpoint: &Endpoint) -> Result<&str, EngineError> {
     Ok(keys(endpoint)?.next().unwrap_or_default())
+}
+
+/// The endpoint that `url` leads to, for whoever has `key`.
+pub(super) fn named(service: &str, url: &str, key: Option<String>) -> Result<Endpoint, EngineError> {
+    let (host, port) = http::named(service, "WEAVIATE_URL", url)?;
+    let key = key.ok_or_else(|| EngineError::BadVariable {
+        service: service.to_owned(),
+        variable: "WEAVIATE_API_KEY",
+        reason: "it is not set, and WEAVIATE_URL is".to_owned(),
+    })?;
+    Ok(Endpoint {
+        service: service.to_owned(),
+        place: Place::Host,
+        host,
+        ports: [(PORT, port)].into(),
+        environment: [(KEYS.to_owned(), Secret::new(key))].into(),
+    })
 }
 
 /// The service user.

@@ -6,19 +6,23 @@
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a class with one object and its vector.
 //! - [`settings`]: every variable against what the live server says and does.
+//! - [`tenants`]: collections by their prefix, and a user for each tenant where the server knows users of its own.
 
 mod client;
 pub mod features;
 mod known;
 mod round_trip;
 mod settings;
+mod tenants;
 
 use async_trait::async_trait;
-use reqwest::{Method, StatusCode};
+pub use reqwest::Method;
+use reqwest::StatusCode;
+pub use tenants::WeaviateTenant;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
-use crate::deployment::Setting;
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use crate::deployment::{Files, Service, Setting};
 
 /// Weaviate.
 #[derive(Debug)]
@@ -59,6 +63,22 @@ impl Engine for Weaviate {
             ("WEAVIATE_URL", client::url(endpoint)?),
             ("WEAVIATE_API_KEY", client::key(endpoint)?.to_owned()),
         ])
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        let url = variable("WEAVIATE_URL");
+        url.map(|url| client::named(self.service(), &url, variable("WEAVIATE_API_KEY")))
+            .transpose()
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&tenants::Collections)
+    }
+
+    /// Who may do what is read at the start; users of its own are known where roles are.
+    fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
+        tenants::know_users(service);
+        Ok(files)
     }
 }
 

@@ -12,7 +12,7 @@ use suho_stack::{
     stack::{Stack, tenants::Stage},
 };
 
-use super::{Act, another_process, eventually, lodgers};
+use super::errand::{Act, another_process, eventually, lodgers};
 use crate::unique;
 
 const ENGINE: &str = "dragonflydb";
@@ -92,7 +92,7 @@ async fn the_room_of_a_failed_test_is_kept_and_the_printed_way_in_leads_there() 
 
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(printed.contains("(tenants::the_other_process) is kept:"), "{printed}");
+    assert!(printed.contains("(tenants::errand::the_other_process) is kept:"), "{printed}");
     let url = printed.split_whitespace().find(|word| word.contains("redis://")).unwrap();
     let client = redis::Client::open(url.trim_matches(['\'', '"'])).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -101,7 +101,7 @@ async fn the_room_of_a_failed_test_is_kept_and_the_printed_way_in_leads_there() 
     let kept = lodgers(&stack, &[Stage::Kept]);
     assert_eq!(kept.len(), 1);
     assert!(printed.contains(&format!("suho tenants drop {}", kept[0].tenant.as_ref().unwrap())));
-    assert_eq!(kept[0].label, "tenants::the_other_process");
+    assert_eq!(kept[0].label, "tenants::errand::the_other_process");
     assert!(kept[0].way_in().unwrap().command.expose().contains(url.trim_matches(['\'', '"'])));
     kept[0].remove().await.unwrap();
     assert!(connection.get::<_, String>("clue").await.is_err());

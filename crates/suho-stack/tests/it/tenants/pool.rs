@@ -8,7 +8,7 @@ use std::{
 use futures::future::join_all;
 use suho_stack::stack::{Stack, tenants::Stage};
 
-use super::{Act, another_process, eventually, lodgers};
+use super::errand::{Act, another_process, eventually, lodgers};
 use crate::unique;
 
 const ENGINE: &str = "postgresql";

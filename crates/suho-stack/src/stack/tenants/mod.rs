@@ -80,8 +80,7 @@ impl Tenants {
         let mut lodgings = Vec::new();
         let mut without_rooms = BTreeSet::new();
         for (service, endpoint) in endpoints {
-            let known = engines::by_service(&service).and_then(engines::Engine::tenancy);
-            match known {
+            match engines::by_service(&service).and_then(engines::Engine::tenancy) {
                 Some(tenancy) => lodgings.push(Lodging::new(&directory, short(&service), endpoint, tenancy)),
                 None => {
                     without_rooms.insert(short(&service).to_owned());
@@ -96,7 +95,7 @@ impl Tenants {
 
     fn lodging_in(
         stack: &str,
-        stock: usize,
+        ready: usize,
         lodgings: Vec<Lodging>,
         without_rooms: BTreeSet<String>,
         absent: BTreeMap<String, String>,
@@ -110,7 +109,7 @@ impl Tenants {
             lodgings,
             without_rooms,
             absent,
-            pool: Pool::new(stock),
+            pool: Pool::new(ready),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -193,7 +192,10 @@ fn directory_of(stack: &str) -> PathBuf {
     directory().join(Path::new(stack))
 }
 
-/// `kafka` for `suho-kafka`, and for itself.
-fn short(service: &str) -> &str {
-    service.strip_prefix("suho-").unwrap_or(service)
+/// The short name of an engine, out of either of its names: `nats` for `suho-nats-server`.
+fn short(engine: &str) -> &str {
+    let known = engines::all()
+        .iter()
+        .find(|known| known.name() == engine || known.service() == engine);
+    known.map_or_else(|| engine.strip_prefix("suho-").unwrap_or(engine), |known| known.name())
 }

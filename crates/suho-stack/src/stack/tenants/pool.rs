@@ -300,7 +300,7 @@ impl Desk {
 
     /// Since when somebody waits and nothing is made.
     fn stuck_for(&self) -> Duration {
-        let waiters = self.queues.values().flat_map(|queue| queue.waiters.front());
+        let waiters = self.queues.values().filter_map(|queue| queue.waiters.front());
         let since = waiters.map(|waiter| waiter.since.max(self.last_made)).min();
         since.map(|since| since.elapsed()).unwrap_or_default()
     }
@@ -309,6 +309,10 @@ impl Desk {
         let names = self.lodging.register.names()?;
         for queue in self.queues.values_mut() {
             queue.serve(&names)?;
+        }
+        // Nothing is made ahead while somebody waits: there may be no place for both.
+        let stock = if self.is_waited_for() { 0 } else { stock };
+        for queue in self.queues.values_mut() {
             for _ in 0..queue.wants(stock, &names) {
                 work.push(queue.make()?);
             }

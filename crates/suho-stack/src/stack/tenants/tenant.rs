@@ -194,17 +194,22 @@ impl Tenant {
         if self.occupied().next().is_none() {
             return;
         }
-        let mut lines = format!("tenant {} ({}) is kept:\n", self.name, self.label);
-        for (place, occupied) in self.occupied() {
+        let ways = self.occupied().map(|(place, occupied)| {
             let lodging = &place.kind.lodging;
             let way_in = match lodging.tenancy.way_in(&lodging.endpoint, &occupied.room) {
                 Ok(way_in) => way_in.command.expose().to_owned(),
                 Err(error) => format!("failed to {}", error.in_full()),
             };
-            lines += &format!("  {:<12} {way_in}\n", lodging.engine);
-        }
+            format!("  {:<12} {way_in}\n", lodging.engine)
+        });
         // By the macro: the harness of a test catches what it prints, and shows it with the failure.
-        eprint!("{lines}  `suho tenants drop {}` removes it\n", self.name);
+        eprintln!(
+            "tenant {} ({}) is kept:\n{}  `suho tenants drop {}` removes it",
+            self.name,
+            self.label,
+            ways.collect::<String>(),
+            self.name
+        );
     }
 }
 

@@ -366,6 +366,24 @@ fn a_full_engine_serves_all_who_wait_also_those_who_want_another_kind() {
 }
 
 #[test]
+fn a_ready_room_makes_way_in_a_full_engine() {
+    let state = tempfile::tempdir().unwrap();
+    let town = Town::new(2, Duration::from_millis(1));
+    let tenants = process(&state, 2, town);
+    block_on(async {
+        let tenant = tenants.tenant().await.unwrap();
+        tenant.room("town").await.unwrap();
+    });
+    eventually("the stock takes every place", || count(&tenants, &[Stage::Ready]) == 2);
+
+    block_on(async {
+        let orders = Migrations::new().script("1.sql", "orders");
+        let tenant = tenants.tenant().migrations("town", orders).await.unwrap();
+        tenant.room("town").await.unwrap();
+    });
+}
+
+#[test]
 fn a_room_that_is_not_waited_for_any_more_goes_to_the_next() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::new(usize::MAX, Duration::from_millis(50));
@@ -541,6 +559,25 @@ fn a_line_that_was_cut_off_counts_for_nothing() {
         (account.pid, account.label.as_deref(), account.tenant),
         (8, Some("orders"), None)
     );
+}
+
+#[test]
+fn every_engine_is_known_by_both_of_its_names() {
+    for engine in engines::all() {
+        assert_eq!(short(engine.service()), engine.name());
+        assert_eq!(short(engine.name()), engine.name());
+    }
+}
+
+#[test]
+fn foreign_engines_are_called_by_where_they_are() {
+    let here = BTreeMap::from([("suho-town".to_owned(), endpoint("town"))]);
+    let mut there = here.clone();
+    there.get_mut("suho-town").unwrap().host = "db.example".to_owned();
+
+    assert!(foreign_name(&here).starts_with(FOREIGN));
+    assert_eq!(foreign_name(&here), foreign_name(&here.clone()));
+    assert_ne!(foreign_name(&here), foreign_name(&there));
 }
 
 #[tokio::test]

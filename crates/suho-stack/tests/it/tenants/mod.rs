@@ -1,7 +1,13 @@
-//! Tenants are kept apart, leave nothing behind, and find again what they had at a snapshot.
+//! Tenants: each has what it needs, none sees or disturbs another, and nothing is left of them.
 //!
 //! # Layout
-//! - A file per engine.
+//! - `errand`: another process on a stack of this one.
+//! - [`lifecycle`]: a tenant's end - dropped, kept, killed - and who cleans up.
+//! - [`pool`]: rooms made ahead, handed over, and made in a steady stream.
+//! - A file per engine: what is one tenant's is no other's.
 
 mod dragonflydb;
+mod errand;
+mod lifecycle;
+mod pool;
 mod weaviate;

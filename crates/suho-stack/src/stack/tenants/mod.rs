@@ -3,6 +3,7 @@
 //! # Layout
 //! - `builder`: what a tenant shall be.
 //! - `tenant`: a tenant, from its first room to its end.
+//! - `handles`: a tenant's rooms as the users of each engine see them.
 //! - `lodger`: who lodges where, in all stacks.
 //! - `lodging`: an engine that lodges tenants.
 //! - `pool`: the thread that makes rooms ahead, and removes those that were left.
@@ -14,6 +15,7 @@
 
 mod builder;
 mod error;
+mod handles;
 mod lodger;
 mod lodging;
 mod pool;

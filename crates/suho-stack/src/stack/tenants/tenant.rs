@@ -15,7 +15,7 @@ use super::lodging::{Kind, Lodging};
 use super::record::{Held, Stage};
 use super::{TenantError, Tenants};
 use crate::engines::{
-    EngineError,
+    Endpoint, EngineError,
     tenancy::{Migrations, Room, TenantName, WayIn},
 };
 
@@ -101,6 +101,21 @@ impl Tenant {
         let place = self.place(engine)?;
         let occupied = place.occupied.get_or_try_init(|| self.move_in(place)).await?;
         Ok(occupied.room.clone())
+    }
+
+    /// Its room in `engine`, and where that is.
+    #[cfg(any(
+        feature = "arangodb",
+        feature = "clickhouse",
+        feature = "dragonflydb",
+        feature = "kafka",
+        feature = "nats",
+        feature = "postgresql",
+        feature = "weaviate",
+    ))]
+    pub(super) async fn lodged(&self, engine: &str) -> Result<(Endpoint, Room), TenantError> {
+        let room = self.room(engine).await?;
+        Ok((self.place(engine)?.kind.lodging.endpoint.clone(), room))
     }
 
     /// How programs and people get into its room in `engine`.

@@ -39,7 +39,12 @@ pub fn another_process(stack: &Stack, engine: &str, act: Act) -> Command {
     };
     let mut command = Command::new(env::current_exe().unwrap());
     command
-        .args(["--exact", "tenants::errand::the_other_process", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "tenants::errand::the_other_process",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(ERRAND, serde_json::to_string(&errand).unwrap())
         .env("SUHO_POOL", "0")
         .env_remove("SUHO_KEEP")

@@ -37,9 +37,20 @@ async fn tenants_in_the_engine(stack: &Stack) -> usize {
     let engine = engines::by_service("suho-dragonflydb").unwrap();
     let variables = engine.variables(endpoint).unwrap();
     let url = variables.into_iter().find(|(name, _)| *name == "REDIS_URL").unwrap().1;
-    let mut connection = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let users: Vec<String> = redis::cmd("ACL").arg("USERS").query_async(&mut connection).await.unwrap();
-    users.iter().filter(|user| user.starts_with('t') && user.len() == 17).count()
+    let mut connection = redis::Client::open(url)
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let users: Vec<String> = redis::cmd("ACL")
+        .arg("USERS")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    users
+        .iter()
+        .filter(|user| user.starts_with('t') && user.len() == 17)
+        .count()
 }
 
 #[tokio::test]
@@ -67,7 +78,11 @@ fn a_drop_needs_no_runtime_and_what_is_released_is_gone_at_once() {
         dropped.room(ENGINE).await.unwrap();
         let room = released.room(ENGINE).await.unwrap();
         released.release().await.unwrap();
-        assert!(lodgers(&stack, &IN_TRANSIT).iter().all(|lodger| lodger.room != room.tenant));
+        assert!(
+            lodgers(&stack, &IN_TRANSIT)
+                .iter()
+                .all(|lodger| lodger.room != room.tenant)
+        );
         (stack, dropped)
     });
 
@@ -77,11 +92,17 @@ fn a_drop_needs_no_runtime_and_what_is_released_is_gone_at_once() {
     let name = stack.state().name.clone();
     block_on(async {
         let ready = lodgers(&stack, &[Stage::Ready]).len();
-        assert!(tenants_in_the_engine(&stack).await <= ready + 2, "only the stock is left");
+        assert!(
+            tenants_in_the_engine(&stack).await <= ready + 2,
+            "only the stock is left"
+        );
         stack.stop().await.unwrap();
     });
     let lists = suho_stack::stack::Tenants::list().unwrap();
-    assert!(lists.iter().all(|lodger| lodger.stack != name), "the stack's records go with it");
+    assert!(
+        lists.iter().all(|lodger| lodger.stack != name),
+        "the stack's records go with it"
+    );
 }
 
 #[tokio::test]
@@ -92,8 +113,14 @@ async fn the_room_of_a_failed_test_is_kept_and_the_printed_way_in_leads_there() 
 
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(printed.contains("(tenants::errand::the_other_process) is kept:"), "{printed}");
-    let url = printed.split_whitespace().find(|word| word.contains("redis://")).unwrap();
+    assert!(
+        printed.contains("(tenants::errand::the_other_process) is kept:"),
+        "{printed}"
+    );
+    let url = printed
+        .split_whitespace()
+        .find(|word| word.contains("redis://"))
+        .unwrap();
     let client = redis::Client::open(url.trim_matches(['\'', '"'])).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let _: () = connection.set("clue", "here").await.unwrap();
@@ -102,7 +129,14 @@ async fn the_room_of_a_failed_test_is_kept_and_the_printed_way_in_leads_there() 
     assert_eq!(kept.len(), 1);
     assert!(printed.contains(&format!("suho tenants drop {}", kept[0].tenant.as_ref().unwrap())));
     assert_eq!(kept[0].label, "tenants::errand::the_other_process");
-    assert!(kept[0].way_in().unwrap().command.expose().contains(url.trim_matches(['\'', '"'])));
+    assert!(
+        kept[0]
+            .way_in()
+            .unwrap()
+            .command
+            .expose()
+            .contains(url.trim_matches(['\'', '"']))
+    );
     kept[0].remove().await.unwrap();
     assert!(connection.get::<_, String>("clue").await.is_err());
     assert!(lodgers(&stack, &[Stage::Kept]).is_empty());
@@ -118,7 +152,10 @@ async fn what_a_killed_process_had_is_removed_by_the_next_and_nobody_takes_it_fr
     assert_eq!(taken[0].room.as_str(), room);
     assert!(taken[0].in_use && taken[0].pid == killed.id());
     let refusal = taken[0].remove().await.unwrap_err().to_string();
-    assert!(refusal.contains(&format!("in use by process {}", killed.id())), "{refusal}");
+    assert!(
+        refusal.contains(&format!("in use by process {}", killed.id())),
+        "{refusal}"
+    );
 
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -126,7 +163,9 @@ async fn what_a_killed_process_had_is_removed_by_the_next_and_nobody_takes_it_fr
     let next = another_process(&stack, ENGINE, Act::Leave).output().unwrap();
 
     assert!(next.status.success());
-    eventually("the room of the dead is removed", || lodgers(&stack, &IN_TRANSIT).is_empty());
+    eventually("the room of the dead is removed", || {
+        lodgers(&stack, &IN_TRANSIT).is_empty()
+    });
     assert_eq!(tenants_in_the_engine(&stack).await, 0);
     stack.stop().await.unwrap();
 }
@@ -136,6 +175,8 @@ fn staying(stack: &Stack) -> (Child, String) {
     let mut child = another_process(stack, ENGINE, Act::Stay).spawn().unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     let mut lines = output.lines().map(Result::unwrap);
-    let room = lines.find_map(|line| Some(line.split_once("room=")?.1.to_owned())).unwrap();
+    let room = lines
+        .find_map(|line| Some(line.split_once("room=")?.1.to_owned()))
+        .unwrap();
     (child, room)
 }

@@ -36,7 +36,7 @@ pub struct StackBuilder {
 }
 
 impl StackBuilder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             name: None,
             engines: Vec::new(),
@@ -127,22 +127,33 @@ impl StackBuilder {
         }
         let editions = self.editions()?;
         let wanted = self.wanted(&editions.upstream)?;
-        let chosen = Chooser {
-            docker: &docker,
-            source: self.images,
-            editions: &editions,
-            files: &self.files,
-            directory: self.directory.as_deref(),
-            tell: &*self.tell,
-            reached: Mutex::default(),
-        }
-        .choose(&wanted)
-        .await?;
+        let chosen = self.chosen(&docker, &editions, &wanted).await?;
         if chosen.services.is_empty() {
             let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
             return Err(StackError::AllAbsent(reasons.join("; ")));
         }
         self.launch(docker, name, &editions.upstream, chosen).await
+    }
+
+    /// The wanted services with their images chosen and present, for whoever launches them without a stack.
+    pub(crate) async fn obtained(&self) -> Result<Chosen, StackError> {
+        let docker = Docker::connect().await?;
+        let editions = self.editions()?;
+        let wanted = self.wanted(&editions.upstream)?;
+        self.chosen(&docker, &editions, &wanted).await
+    }
+
+    async fn chosen(&self, docker: &Docker, editions: &Editions, wanted: &[String]) -> Result<Chosen, StackError> {
+        let chooser = Chooser {
+            docker,
+            source: self.images,
+            editions,
+            files: &self.files,
+            directory: self.directory.as_deref(),
+            tell: &*self.tell,
+            reached: Mutex::default(),
+        };
+        chooser.choose(wanted).await
     }
 
     /// The deployment on the ports of this stack, with secrets that nobody misreads.
@@ -296,7 +307,7 @@ fn queue(chosen: &Chosen) -> Result<Vec<Starting<'_>>, StackError> {
 }
 
 /// An engine by its short name or its service.
-fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
+pub(crate) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
     let known = engines::all();
     known
         .iter()

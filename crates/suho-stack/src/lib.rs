@@ -9,8 +9,10 @@
 //! - [`config`]: what is wrong with the configuration, found without any engine; copies of it with other settings.
 //! - [`runtime`]: containers, images, networks, volumes. No engine's name appears there.
 //! - [`stack`]: a running stack: started in parallel, watched, stopped, found again.
+//! - [`alone`]: one engine alone, as an image of testcontainers.
 //! - [`proof`]: asks the engines of a running stack, ours or a deployed one, and collects the report.
 
+pub mod alone;
 pub mod causes;
 pub mod config;
 pub mod deployment;

@@ -44,7 +44,7 @@ pub struct StackBuilder {
 }
 
 impl StackBuilder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             name: None,
             engines: Vec::new(),
@@ -156,6 +156,7 @@ impl StackBuilder {
         }
         let editions = self.editions()?;
         let wanted = self.wanted(&editions.upstream)?;
+<<<<<<< HEAD
         let mut chosen = Chooser {
             docker: &docker,
             source: self.images,
@@ -167,6 +168,9 @@ impl StackBuilder {
         }
         .choose(&wanted)
         .await?;
+=======
+        let chosen = self.chosen(&docker, &editions, &wanted).await?;
+>>>>>>> doc
         if chosen.services.is_empty() {
             let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
             return Err(StackError::AllAbsent(reasons.join("; ")));
@@ -177,6 +181,7 @@ impl StackBuilder {
         self.launch(docker, name, &editions.upstream, chosen).await
     }
 
+<<<<<<< HEAD
     /// Gives the engines what they read at their start alone and need for tenants.
     fn lend(&mut self, chosen: &mut Chosen) -> Result<(), StackError> {
         for (service, _) in &mut chosen.services {
@@ -187,6 +192,27 @@ impl StackBuilder {
             })?;
         }
         Ok(())
+=======
+    /// The wanted services with their images chosen and present, for whoever launches them without a stack.
+    pub(crate) async fn obtained(&self) -> Result<Chosen, StackError> {
+        let docker = Docker::connect().await?;
+        let editions = self.editions()?;
+        let wanted = self.wanted(&editions.upstream)?;
+        self.chosen(&docker, &editions, &wanted).await
+    }
+
+    async fn chosen(&self, docker: &Docker, editions: &Editions, wanted: &[String]) -> Result<Chosen, StackError> {
+        let chooser = Chooser {
+            docker,
+            source: self.images,
+            editions,
+            files: &self.files,
+            directory: self.directory.as_deref(),
+            tell: &*self.tell,
+            reached: Mutex::default(),
+        };
+        chooser.choose(wanted).await
+>>>>>>> doc
     }
 
     /// The deployment on the ports of this stack, with secrets that nobody misreads.
@@ -341,7 +367,11 @@ fn queue(chosen: &Chosen) -> Result<Vec<Starting<'_>>, StackError> {
 }
 
 /// An engine by its short name or its service.
+<<<<<<< HEAD
 pub(super) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
+=======
+pub(crate) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
+>>>>>>> doc
     let known = engines::all();
     known
         .iter()

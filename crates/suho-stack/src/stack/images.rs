@@ -57,7 +57,7 @@ impl Editions {
 
 /// The images of the wanted services: chosen, present, described.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     pub services: Vec<(Service, ImageFacts)>,
     pub absent: Vec<Absent>,
 }

@@ -32,7 +32,9 @@ mod start;
 use std::{collections::BTreeMap, sync::OnceLock};
 
 pub use builder::StackBuilder;
+pub(crate) use builder::engine;
 pub use error::{LastWords, StackError};
+pub(crate) use images::Chosen;
 pub use images::ImageSource;
 pub use ports::Ports;
 pub use progress::Progress;

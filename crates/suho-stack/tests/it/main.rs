@@ -1,6 +1,7 @@
 //! The library against real containers.
 //!
 //! # Layout
+//! - [`alone`]: one engine alone beside a container of testcontainers-modules.
 //! - [`clickhouse_front`]: the HTTP front of the air-gap image, asked by the official client.
 //! - [`engines`]: each engine alone serves its user and refuses strangers.
 //! - [`failures`]: what goes wrong is told at once, in the engine's own words.
@@ -20,6 +21,7 @@
     reason = "a test says what it expects by panicking"
 )]
 
+mod alone;
 mod clickhouse_front;
 mod engines;
 mod failures;

@@ -14,7 +14,7 @@ const NOON: u32 = 1_770_033_600;
 #[rstest]
 #[suho_testkit::test]
 async fn trades_of_a_minute_are_one_candle(#[future(awt)] clickhouse: Clickhouse) -> Result<(), Error> {
-    let market = Market::new(clickhouse.client());
+    let market = Market::new(clickhouse.client().await);
     let prices = ["100.5", "102", "99.25", "101"];
     for (second, number, price) in [
         (0, 1, prices[0]),

@@ -88,7 +88,7 @@ async fn keep(
             writing.hset(unfinished, field(key), entry(life, &dump)).ignore();
         }
     }
-    writing.exec_async(registry).await
+    execute(&writing, registry).await
 }
 
 /// Makes `database` what it was at the snapshot `label`.
@@ -147,7 +147,16 @@ async fn put_back(entries: &[(Bytes, Bytes)], target: &mut MultiplexedConnection
             .arg("REPLACE")
             .ignore();
     }
-    writing.exec_async(target).await
+    execute(&writing, target).await
+}
+
+/// To the client, no commands are an error.
+async fn execute(commands: &Pipeline, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    if commands.is_empty() {
+        Ok(())
+    } else {
+        commands.exec_async(connection).await
+    }
 }
 
 /// Removes all snapshots of `tenant`, also an unfinished one.

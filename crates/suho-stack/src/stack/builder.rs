@@ -156,21 +156,7 @@ impl StackBuilder {
         }
         let editions = self.editions()?;
         let wanted = self.wanted(&editions.upstream)?;
-<<<<<<< HEAD
-        let mut chosen = Chooser {
-            docker: &docker,
-            source: self.images,
-            editions: &editions,
-            files: &self.files,
-            directory: self.directory.as_deref(),
-            tell: &*self.tell,
-            reached: Mutex::default(),
-        }
-        .choose(&wanted)
-        .await?;
-=======
-        let chosen = self.chosen(&docker, &editions, &wanted).await?;
->>>>>>> doc
+        let mut chosen = self.chosen(&docker, &editions, &wanted).await?;
         if chosen.services.is_empty() {
             let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
             return Err(StackError::AllAbsent(reasons.join("; ")));
@@ -181,7 +167,6 @@ impl StackBuilder {
         self.launch(docker, name, &editions.upstream, chosen).await
     }
 
-<<<<<<< HEAD
     /// Gives the engines what they read at their start alone and need for tenants.
     fn lend(&mut self, chosen: &mut Chosen) -> Result<(), StackError> {
         for (service, _) in &mut chosen.services {
@@ -192,7 +177,8 @@ impl StackBuilder {
             })?;
         }
         Ok(())
-=======
+    }
+
     /// The wanted services with their images chosen and present, for whoever launches them without a stack.
     pub(crate) async fn obtained(&self) -> Result<Chosen, StackError> {
         let docker = Docker::connect().await?;
@@ -212,7 +198,6 @@ impl StackBuilder {
             reached: Mutex::default(),
         };
         chooser.choose(wanted).await
->>>>>>> doc
     }
 
     /// The deployment on the ports of this stack, with secrets that nobody misreads.
@@ -367,11 +352,7 @@ fn queue(chosen: &Chosen) -> Result<Vec<Starting<'_>>, StackError> {
 }
 
 /// An engine by its short name or its service.
-<<<<<<< HEAD
-pub(super) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
-=======
 pub(crate) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
->>>>>>> doc
     let known = engines::all();
     known
         .iter()

@@ -10,7 +10,7 @@ use super::super::{Endpoint, EngineError};
 
 /// The port of the HTTP interface.
 pub(super) const PORT: u16 = 8123;
-const PASSWORD: &str = "SUHO_CLICKHOUSE_PASSWORD";
+pub(super) const PASSWORD: &str = "SUHO_CLICKHOUSE_PASSWORD";
 /// The service user.
 pub(super) const USER: &str = "suho";
 
@@ -24,6 +24,19 @@ pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
     Ok(format!("http://{}", endpoint.address(PORT)?))
 }
 
+/// Set in the endpoint of a server that the user named by `CLICKHOUSE_URL`, and nowhere else.
+pub(super) const NAMED_USER: &str = "SUHO_CLICKHOUSE_USER";
+
+/// Whether the user named this server himself: then it need not have the platform's tables.
+pub(super) fn is_named_by_user(endpoint: &Endpoint) -> bool {
+    endpoint.environment.contains_key(NAMED_USER)
+}
+
+/// The service user of the server at `endpoint`.
+pub(super) fn user(endpoint: &Endpoint) -> &str {
+    endpoint.credential(NAMED_USER).unwrap_or(USER)
+}
+
 /// The service user's password.
 pub(super) fn password(endpoint: &Endpoint) -> Result<&str, EngineError> {
     endpoint.credential(PASSWORD)
@@ -32,7 +45,7 @@ pub(super) fn password(endpoint: &Endpoint) -> Result<&str, EngineError> {
 /// A client of the service user. It connects with its first query.
 pub(super) fn connect(endpoint: &Endpoint) -> Result<Client, EngineError> {
     let client = Client::default().with_url(url(endpoint)?);
-    Ok(client.with_user(USER).with_password(password(endpoint)?))
+    Ok(client.with_user(user(endpoint)).with_password(password(endpoint)?))
 }
 
 /// A client of anybody whom the users file names. It connects with its first query.
@@ -59,14 +72,14 @@ pub(super) async fn documents(
         .collect()
 }
 
-/// Runs a statement that answers with no rows; `action` is for the error.
+/// Runs a statement as it stands, which answers with no rows; `action` is for the error.
 pub(super) async fn run(
     endpoint: &Endpoint,
     client: &Client,
     action: &str,
     statement: &str,
 ) -> Result<(), EngineError> {
-    let answer = client.query(statement).execute().await;
+    let answer = client.query_raw(statement).execute().await;
     answer.map_err(endpoint.failed(action))
 }
 
@@ -77,7 +90,7 @@ pub(super) async fn is_stand_in(endpoint: &Endpoint, service: &Client) -> Result
         .fetch_one()
         .await
         .map_err(endpoint.failed("ask who the server takes the service user for"))?;
-    Ok(user != USER)
+    Ok(user != self::user(endpoint))
 }
 
 /// What the server says against a statement.
@@ -96,7 +109,7 @@ pub(super) async fn exception(
     action: &str,
     statement: &str,
 ) -> Result<Option<Exception>, EngineError> {
-    match client.query(statement).execute().await {
+    match client.query_raw(statement).execute().await {
         Ok(()) => Ok(None),
         Err(error) => match exception_of(&error) {
             Some(exception) => Ok(Some(exception)),
@@ -119,7 +132,7 @@ fn exception_of(error: &Error) -> Option<Exception> {
 pub(super) fn stranger(endpoint: &Endpoint, stranger: Stranger) -> Result<Client, EngineError> {
     let client = Client::default().with_url(url(endpoint)?);
     Ok(match stranger {
-        Stranger::WrongPassword => client.with_user(USER).with_password(wrong_password()),
+        Stranger::WrongPassword => client.with_user(user(endpoint)).with_password(wrong_password()),
         Stranger::NoPassword => client,
     })
 }

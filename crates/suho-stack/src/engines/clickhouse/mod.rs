@@ -7,6 +7,7 @@
 //! - [`known`]: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
 //! - [`settings`]: both files and the environment against what the server says and does.
+//! - [`tenants`]: a database and a user for each tenant.
 
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
@@ -15,13 +16,16 @@ pub mod features;
 pub mod known;
 mod round_trip;
 mod settings;
+mod tenants;
 
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::proving::{Feature, Finding, Subject};
-use super::{Endpoint, Engine, EngineError, Objection, Refusals, Waiting};
+use super::{Endpoint, Engine, EngineError, Objection, Refusals, Tenancy, Waiting};
 use crate::deployment::Setting;
+
+pub use tenants::ClickhouseTenant;
 
 /// `ClickHouse`.
 #[derive(Debug)]
@@ -60,9 +64,17 @@ impl Engine for Clickhouse {
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![
             ("CLICKHOUSE_URL", client::url(endpoint)?),
-            ("CLICKHOUSE_USER", client::USER.to_owned()),
+            ("CLICKHOUSE_USER", client::user(endpoint).to_owned()),
             ("CLICKHOUSE_PASSWORD", client::password(endpoint)?.to_owned()),
         ])
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        tenants::named(variable)
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&tenants::Databases)
     }
 }
 
@@ -70,6 +82,11 @@ impl Engine for Clickhouse {
 ///
 /// The table is asked rather than `/ping`, which any server answers, also that of the initialisation.
 async fn read_marker(endpoint: &Endpoint) -> Result<String, EngineError> {
+    if client::is_named_by_user(endpoint) {
+        // It was not initialised by the platform, so there is no marker to wait for.
+        let version = client::connect(endpoint)?.query("SELECT version()").fetch_one().await;
+        return version.map_err(endpoint.failed("ask for its version"));
+    }
     let (version, markers): (String, u64) = client::connect(endpoint)?
         .query("SELECT version(), count() FROM infra.init_done")
         .fetch_one()

@@ -8,6 +8,7 @@
 //! - [`round_trip`]: a table in the schema `scratch`.
 //! - [`features`]: what the platform relies on, proved on scratch tables.
 //! - [`settings`]: every line and every variable against what the live server says.
+//! - [`tenants`]: a database and a role for each tenant, cloned from a sealed template.
 
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
@@ -18,14 +19,17 @@ pub mod known;
 mod readiness;
 mod round_trip;
 mod settings;
+mod tenants;
 
 use async_trait::async_trait;
 use tokio_postgres::error::SqlState;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::scratch::wrong_password;
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
-use crate::deployment::Setting;
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use crate::deployment::{Files, Service, Setting};
+
+pub use tenants::PostgresqlTenant;
 
 /// `PostgreSQL` with the `TimescaleDB` extension.
 #[derive(Debug)]
@@ -63,6 +67,18 @@ impl Engine for Postgresql {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("DATABASE_URL", client::url(endpoint)?)])
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        variable("DATABASE_URL").map(|url| tenants::named(&url)).transpose()
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&tenants::Databases)
+    }
+
+    fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
+        Ok(tenants::lend(service, files))
     }
 }
 

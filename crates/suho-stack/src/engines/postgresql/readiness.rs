@@ -15,6 +15,13 @@ const QUESTION: &str = "SELECT current_setting('server_version') AS server,
 pub(super) async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     const ACTION: &str = "read the marker of the initialisation";
     let session = client::connect(endpoint).await?;
+    if client::is_named_by_user(endpoint) {
+        // It was not initialised by the platform, so there is no marker to wait for.
+        let row = session.query_one("SHOW server_version", &[]).await;
+        return row
+            .and_then(|row| row.try_get(0))
+            .map_err(endpoint.failed("ask for its version"));
+    }
     let row = session
         .query_one(QUESTION, &[])
         .await

@@ -3,16 +3,42 @@
 use super::{Tenant, TenantError};
 #[cfg(feature = "arangodb")]
 use crate::engines::arangodb::ArangodbTenant;
+#[cfg(feature = "clickhouse")]
+use crate::engines::clickhouse::ClickhouseTenant;
 #[cfg(feature = "dragonflydb")]
 use crate::engines::dragonflydb::DragonflydbTenant;
 #[cfg(feature = "kafka")]
 use crate::engines::kafka::KafkaTenant;
 #[cfg(feature = "nats")]
 use crate::engines::nats::NatsTenant;
+#[cfg(feature = "postgresql")]
+use crate::engines::postgresql::PostgresqlTenant;
 #[cfg(feature = "weaviate")]
 use crate::engines::weaviate::WeaviateTenant;
 
 impl Tenant {
+    /// Its database in `PostgreSQL`.
+    ///
+    /// ```no_run
+    /// # async fn example(tenant: suho_stack::stack::Tenant) -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = tenant.postgresql().await?.connect().await?;
+    /// client.batch_execute("CREATE TABLE orders (id bigint PRIMARY KEY)").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "postgresql")]
+    pub async fn postgresql(&self) -> Result<PostgresqlTenant, TenantError> {
+        let (endpoint, room) = self.lodged("postgresql").await?;
+        Ok(PostgresqlTenant::new(endpoint, room))
+    }
+
+    /// Its database in `ClickHouse`.
+    #[cfg(feature = "clickhouse")]
+    pub async fn clickhouse(&self) -> Result<ClickhouseTenant, TenantError> {
+        let (endpoint, room) = self.lodged("clickhouse").await?;
+        Ok(ClickhouseTenant::new(endpoint, room))
+    }
+
     /// Its logical database in Dragonfly.
     #[cfg(feature = "dragonflydb")]
     pub async fn dragonflydb(&self) -> Result<DragonflydbTenant, TenantError> {

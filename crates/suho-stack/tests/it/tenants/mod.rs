@@ -6,8 +6,10 @@
 //! - [`pool`]: rooms made ahead, handed over, and made in a steady stream.
 //! - A file per engine: what is one tenant's is no other's.
 
+mod clickhouse;
 mod dragonflydb;
 mod errand;
 mod lifecycle;
 mod pool;
+mod postgresql;
 mod weaviate;

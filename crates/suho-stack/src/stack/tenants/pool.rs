@@ -67,7 +67,10 @@ impl Pool {
     /// A room that is ready and locked: one of those that wait, or else the next that becomes ready.
     pub(super) async fn room(&self, kind: &Arc<Kind>) -> Result<Held, TenantError> {
         // A few calls to the kernel, which are over before another thread could be asked to make them.
-        if let Some(held) = kind.lodging.register.claim(&kind.hash)? {
+        let names = kind.lodging.register.names()?;
+        sweep_before_the_door(&kind.lodging, &names).await;
+        let ready = names.iter().filter(|name| kind.has(name, &[Stage::Ready]));
+        if let Some(held) = kind.lodging.register.hold_any(ready)? {
             self.send(Request::Taken(Arc::clone(kind)))?;
             return Ok(held);
         }
@@ -90,6 +93,24 @@ impl Pool {
             None => requests.insert(start(self.stock).map_err(TenantError::NoPool)?),
         };
         sender.send(request).map_err(|_| ended())
+    }
+}
+
+/// Where more lies about than the pools remove - that of a process whose test is short may never come to it - whoever wants a
+/// room removes an old one first.
+async fn sweep_before_the_door(lodging: &Lodging, names: &[RecordName]) {
+    let used = names.iter().filter(|name| name.stage == Stage::Used);
+    if used.clone().count() <= BACKLOG {
+        return;
+    }
+    let swept = async {
+        match lodging.register.hold_any(used)? {
+            Some(held) => lodging.clean(held).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(error) = swept.await {
+        tracing::debug!(%error, engine = lodging.engine, "a used room could not be removed yet");
     }
 }
 
@@ -383,15 +404,12 @@ impl Desk {
         }
         self.next_eviction = Instant::now() + EVICT_AFTER;
         let ready = names.iter().filter(|name| name.stage == Stage::Ready);
-        for name in ready {
-            if let Some(held) = self.lodging.register.hold(name)? {
-                tracing::info!(
-                    engine = self.lodging.engine,
-                    "a ready room makes way for one of another kind"
-                );
-                self.outcasts.push_back(held);
-                break;
-            }
+        if let Some(held) = self.lodging.register.hold_any(ready)? {
+            tracing::info!(
+                engine = self.lodging.engine,
+                "a ready room makes way for one of another kind"
+            );
+            self.outcasts.push_back(held);
         }
         Ok(())
     }

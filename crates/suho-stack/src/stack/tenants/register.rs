@@ -53,13 +53,13 @@ impl Register {
             .collect())
     }
 
-    /// Locks one of the rooms that are ready with `migrations`; `None` where there is none.
-    pub(super) fn claim(&self, migrations: &str) -> Result<Option<Held>, TenantError> {
-        for name in self.names()? {
-            if name.stage == Stage::Ready
-                && name.migrations == migrations
-                && let Some(held) = self.hold(&name)?
-            {
+    /// Locks the first of `names` that nobody else has.
+    pub(super) fn hold_any<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a RecordName>,
+    ) -> Result<Option<Held>, TenantError> {
+        for name in names {
+            if let Some(held) = self.hold(name)? {
                 return Ok(Some(held));
             }
         }

@@ -303,6 +303,29 @@ fn what_killed_processes_leave_is_removed_by_the_next_one_and_what_waits_or_is_k
     eventually("ready, kept and living are left", || count(&tenants, &EVERY_STAGE) == 3);
 }
 
+/// As processes that end before their pool has removed anything would leave it.
+#[test]
+fn where_much_lies_about_whoever_takes_a_room_removes_one() {
+    let state = tempfile::tempdir().unwrap();
+    let town = Town::quick();
+    let tenants = process(&state, 0, town);
+    let lodging = tenants.lodging("town").unwrap();
+    for _ in 0..100 {
+        let mut held = lodging.register.begin("0123456789ab", &lodging.endpoint).unwrap();
+        held.advance(Stage::Used).unwrap();
+    }
+    let mut ready = lodging.register.begin(NONE, &lodging.endpoint).unwrap();
+    let room = Room::new(ready.name().room.clone());
+    lodging.register.finish(&mut ready, room).unwrap();
+    drop(ready);
+
+    block_on(async {
+        let tenant = tenants.tenant().await.unwrap();
+        tenant.room("town").await.unwrap();
+        assert!(!town.books().removed.is_empty());
+    });
+}
+
 #[test]
 fn no_room_is_ever_in_two_hands() {
     let state = tempfile::tempdir().unwrap();

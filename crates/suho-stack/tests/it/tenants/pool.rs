@@ -11,7 +11,7 @@ use suho_stack::stack::{Stack, tenants::Stage};
 use super::errand::{Act, another_process, eventually, lodgers};
 use crate::unique;
 
-const ENGINE: &str = "dragonflydb";
+const ENGINE: &str = "postgresql";
 
 async fn stack() -> Stack {
     let name = unique("pool");
@@ -61,7 +61,8 @@ async fn a_steady_stream_of_tenants_is_served_and_leaves_nothing() {
     let lanes = (0..TOGETHER).map(|_| async {
         while next.fetch_add(1, Ordering::Relaxed) < TENANTS {
             let tenant = stack.tenant().await.unwrap();
-            tenant.room(ENGINE).await.unwrap();
+            let client = tenant.postgresql().await.unwrap().connect().await.unwrap();
+            client.execute("CREATE TABLE mine (id bigint)", &[]).await.unwrap();
         }
     });
     join_all(lanes).await;

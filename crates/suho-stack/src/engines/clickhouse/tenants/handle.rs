@@ -9,6 +9,10 @@ use super::{DATABASE, PASSWORD, USER, connect, way_in};
 
 /// A tenant's database of `ClickHouse`.
 ///
+/// It begins with the tables and views of the deployment, empty, under their names without a database: `ticks`, `candles_1m`.
+/// The tenant's user has all rights in it and none in others; what an edition does not keep apart is told by
+/// [`Room::not_offered`]. A snapshot takes one table after the other: what is written meanwhile may be in one and not in another.
+///
 /// ```no_run
 /// use suho_stack::engines::clickhouse::ClickhouseTenant;
 ///

@@ -18,6 +18,7 @@ mod statements;
 
 use async_trait::async_trait;
 use clickhouse::Client;
+use sha2::{Digest, Sha256};
 
 use super::super::tenancy::{Migrations, Room, Step, TenantName, WayIn};
 use super::super::{Endpoint, EngineError, Tenancy};
@@ -69,9 +70,11 @@ impl Tenancy for Databases {
     async fn remove(&self, endpoint: &Endpoint, tenant: &TenantName) -> Result<(), EngineError> {
         let service = client::connect(endpoint)?;
         let action = format!("remove the tenant {tenant}");
-        // A statement goes on after whoever asked for it was cut off, and what it makes must not outlive the removal.
+        // A statement goes on after whoever asked for it was cut off, and what it makes must not outlive the removal. Another
+        // removal may.
         let ended = format!(
-            "KILL QUERY WHERE (current_database = '{tenant}' OR position(query, '{tenant}') > 0) AND query_id != queryID() SYNC"
+            "KILL QUERY WHERE (current_database = '{tenant}' OR position(query, '{tenant}') > 0)
+            AND NOT match(query, '^(KILL|DROP) ') SYNC"
         );
         client::run(endpoint, &service, &action, &ended).await?;
         for database in snapshots::databases_of(endpoint, &service, tenant).await? {
@@ -136,8 +139,10 @@ async fn with_user(endpoint: &Endpoint, service: &Client, tenant: &TenantName) -
         .await
         .map_err(endpoint.failed(&action))?;
     let password = format!("p{:032x}", rand::random::<u128>());
+    // Hashed here, so that the password itself is in no statement, and in no log of statements.
+    let hash = format!("{:x}", Sha256::digest(&password));
     let user = format!(
-        "CREATE USER {tenant} IDENTIFIED WITH sha256_password BY '{password}' DEFAULT DATABASE {tenant} SETTINGS {profiles}"
+        "CREATE USER {tenant} IDENTIFIED WITH sha256_hash BY '{hash}' DEFAULT DATABASE {tenant} SETTINGS {profiles}"
     );
     match client::exception(endpoint, service, &action, &user).await? {
         Some(exception) if makes_no_users(exception.code) => {

@@ -9,6 +9,12 @@ use crate::deployment::Secret;
 
 /// A tenant's database of `PostgreSQL` with `TimescaleDB`.
 ///
+/// It begins with the schema of the deployment and the migrations. The tenant may there what the services may, all things with
+/// what migrations have made and granted to nobody, and makes tables and schemas of its own, of which it is the owner. Its
+/// statements are under the limits of the services' role, `statement_timeout` and others.
+///
+/// A snapshot and a restore end its sessions, since a database with sessions can be neither cloned nor replaced.
+///
 /// ```no_run
 /// use suho_stack::engines::postgresql::PostgresqlTenant;
 ///
@@ -42,8 +48,6 @@ impl PostgresqlTenant {
     }
 
     /// A session of the tenant's, in the runtime of the caller. There can be several.
-    ///
-    /// A snapshot or a restore of the tenant ends it.
     pub async fn connect(&self) -> Result<Client, EngineError> {
         let answer = login(&self.room).try_in(&self.endpoint).await?;
         answer.map_err(self.endpoint.failed(format!("log in as {}", self.user())))

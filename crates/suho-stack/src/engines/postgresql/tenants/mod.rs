@@ -141,6 +141,10 @@ fn role(endpoint: &Endpoint, name: &str, password: &str, group: &str) -> String 
         DECLARE
             limit_ record;
         BEGIN
+            -- Who is no superuser may end the sessions of those alone whose rights he has.
+            IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+                EXECUTE format('GRANT %I TO CURRENT_USER', {name});
+            END IF;
             FOR limit_ IN
                 SELECT split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value
                 FROM pg_db_role_setting, unnest(setconfig) AS setting

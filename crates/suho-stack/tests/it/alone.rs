@@ -17,9 +17,15 @@ async fn start(engine: &str, network: &str, name: &str) -> ContainerAsync<Alone>
 }
 
 /// The first line that a server on the network of `container` says to it.
-async fn heard(container: &ContainerAsync<Alone>, server: &str, port: u16, said: &str) -> String {
-    let script = format!("exec 3<>/dev/tcp/{server}/{port}; printf '{said}' >&3; head -n 1 <&3");
-    let mut answer = container.exec(ExecCommand::new(["bash", "-c", &script])).await.unwrap();
+async fn heard(container: &ContainerAsync<Alone>, server: &str, port: u16, word: &str) -> String {
+    let script = format!("exec 3<>/dev/tcp/{server}/{port}; printf '{word}' >&3; head -n 1 <&3");
+    said(container, &script).await
+}
+
+/// What `script` says within `container`.
+async fn said(container: &ContainerAsync<Alone>, script: &str) -> String {
+    let script = ExecCommand::new(["bash", "-c", script]);
+    let mut answer = container.exec(script).await.unwrap();
     String::from_utf8(answer.stdout_to_vec().await.unwrap()).unwrap()
 }
 
@@ -43,6 +49,11 @@ async fn two_engines_alone_and_a_container_of_another_library_share_a_network() 
         .start()
         .await
         .unwrap();
+
+    // Ready means that the schema is there, which nothing here has waited for.
+    let query = r#"psql -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" -Atc 'SELECT 1 FROM infra.init_done'"#;
+    let query = format!(r#"PGPASSWORD="$POSTGRES_PASSWORD" {query}"#);
+    assert_eq!(said(&database, &query).await, "1\n");
 
     // From this machine, as the user of each.
     for container in [&database, &cache] {

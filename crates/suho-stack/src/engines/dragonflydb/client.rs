@@ -14,6 +14,8 @@ const PORT: u16 = 6379;
 const PASSWORD: &str = "DFLY_requirepass";
 /// Carries the user of an endpoint that a URL names; the deployment's has a password alone.
 const USER: &str = "REDIS_USER";
+/// Carries its database.
+const DATABASE: &str = "REDIS_DATABASE";
 /// Names an endpoint of the user's.
 const URL: &str = "REDIS_URL";
 /// The client's own limit is half a second, which a loaded machine exceeds; the checks have limits of their own.
@@ -21,8 +23,22 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where and with what the platform's programs connect.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
+    let url = server_url(endpoint)?;
+    Ok(match database(endpoint) {
+        Some(database) => format!("{url}/{database}"),
+        None => url,
+    })
+}
+
+/// The same without a database.
+fn server_url(endpoint: &Endpoint) -> Result<String, EngineError> {
     let user = endpoint.environment.get(USER).map_or("", Secret::expose);
     url_for(endpoint, user, password(endpoint)?)
+}
+
+/// The database that the user's URL leads to, where it names one.
+pub(super) fn database(endpoint: &Endpoint) -> Option<u32> {
+    endpoint.environment.get(DATABASE)?.expose().parse().ok()
 }
 
 /// Where `user` connects.
@@ -36,7 +52,7 @@ pub(super) fn url_for(endpoint: &Endpoint, user: &str, password: &str) -> Result
     Ok(url.into())
 }
 
-/// The endpoint that `url` leads to. Its database is nobody's business here: tenants have databases of their own.
+/// The endpoint that `url` leads to.
 pub(super) fn named(service: &str, url: &str) -> Result<Endpoint, EngineError> {
     let bad = |reason: String| EngineError::BadVariable {
         service: service.to_owned(),
@@ -47,9 +63,13 @@ pub(super) fn named(service: &str, url: &str) -> Result<Endpoint, EngineError> {
     let ConnectionAddr::Tcp(host, port) = info.addr() else {
         return Err(bad("only redis://… without TLS is understood".to_owned()));
     };
+    let settings = info.redis_settings();
+    let database = Some(settings.db()).filter(|database| *database != 0);
+    let database = database.map(|database| database.to_string());
     let credentials = [
-        (USER, info.redis_settings().username()),
-        (PASSWORD, info.redis_settings().password()),
+        (USER, settings.username()),
+        (PASSWORD, settings.password()),
+        (DATABASE, database.as_deref()),
     ];
     Ok(Endpoint {
         service: service.to_owned(),
@@ -80,7 +100,7 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<MultiplexedConnection
 
 /// A connection to one of the logical databases.
 pub(super) async fn connect_to(endpoint: &Endpoint, database: u32) -> Result<MultiplexedConnection, EngineError> {
-    open(endpoint, format!("{}/{database}", url(endpoint)?)).await
+    open(endpoint, format!("{}/{database}", server_url(endpoint)?)).await
 }
 
 /// A connection that has given no password yet.
@@ -176,7 +196,7 @@ mod tests {
 
     #[rstest]
     #[case("redis://:df1@10.0.0.5:40003", "redis://:df1@10.0.0.5:40003")]
-    #[case("redis://ann:p%40ss%2F@cache.local/7", "redis://ann:p%40ss%2F@cache.local:6379")]
+    #[case("redis://ann:p%40ss%2F@cache.local/7", "redis://ann:p%40ss%2F@cache.local:6379/7")]
     fn an_endpoint_that_a_url_names_is_reached_as_it_says(#[case] given: &str, #[case] expected: &str) {
         let endpoint = named("suho-dragonflydb", given).ok();
 

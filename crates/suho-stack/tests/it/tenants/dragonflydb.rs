@@ -272,9 +272,7 @@ async fn traces(endpoint: &Endpoint, tenant: &TenantName, database: &str) -> Vec
 
 #[tokio::test]
 async fn a_removed_tenant_leaves_nothing_and_its_connections_end() {
-    let stack = shared().await;
     // A server of its own: nobody else may be given the database meanwhile.
-    drop(stack);
     let stack = Stack::builder()
         .engines([SERVICE])
         .images(ImageSource::Airgap)
@@ -459,10 +457,10 @@ async fn a_maker_passes_over_what_is_in_use_and_waits_where_all_is_taken() {
 }
 
 #[tokio::test]
-async fn tenants_are_lodged_on_a_server_that_the_user_names() {
-    let stack = shared().await;
+async fn tenants_are_lodged_on_a_server_that_the_user_names_beside_the_users_own_database() {
+    let stack = small(4).await;
     let engine = engines::by_service(SERVICE).unwrap();
-    let url = engine.variables(&endpoint(&stack)).unwrap()[0].1.clone();
+    let url = engine.variables(&endpoint(&stack)).unwrap()[0].1.clone() + "/2";
 
     let named = engine
         .named_by(&|variable| (variable == "REDIS_URL").then(|| url.clone()))
@@ -470,11 +468,9 @@ async fn tenants_are_lodged_on_a_server_that_the_user_names() {
         .unwrap();
     let lodger = Lodger::new(&named).await;
 
-    assert_eq!(
-        named.environment["DFLY_requirepass"],
-        endpoint(&stack).environment["DFLY_requirepass"]
-    );
     assert!(engine.named_by(&|_| None).unwrap().is_none());
+    assert_eq!(engine.variables(&named).unwrap(), [("REDIS_URL", url)]);
+    assert_eq!(lodger.handle.database(), "3");
     let way_in = lodger.handle.way_in().unwrap();
     assert_eq!(way_in.variables, [("REDIS_URL", way_in.url.clone())]);
     assert_eq!(
@@ -482,4 +478,5 @@ async fn tenants_are_lodged_on_a_server_that_the_user_names() {
         Secret::new(format!("redis-cli -u {}", way_in.url.expose()))
     );
     tenancy().remove(&named, &lodger.room.tenant).await.unwrap();
+    stack.stop().await.unwrap();
 }

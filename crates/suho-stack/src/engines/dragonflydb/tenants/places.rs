@@ -128,9 +128,11 @@ async fn looked_at(
         .query_async(registry)
         .await
         .map_err(endpoint.failed(action))?;
+    // The user's own is not a tenant's, even while it is empty.
+    let is_free = keys == 0 && client::database(endpoint) != Some(database);
     let mut note = redis::pipe();
     note.atomic();
-    if keys == 0 {
+    if is_free {
         note.hset(TENANTS, tenant.as_str(), database);
     } else {
         tracing::warn!(database, keys, "passes over a logical database that is in use");
@@ -140,7 +142,7 @@ async fn looked_at(
     note.exec_async(registry)
         .await
         .map_err(endpoint.failed("note whose a logical database is"))?;
-    Ok((keys == 0).then_some(database))
+    Ok(is_free.then_some(database))
 }
 
 /// Waits until nobody else removes `tenant`: one who comes late would empty the database of whoever has it next.

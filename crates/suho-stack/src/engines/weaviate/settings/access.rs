@@ -12,6 +12,8 @@ use super::{switched, value_of};
 use crate::deployment::Setting;
 
 const OWN_NAME: &str = "/v1/users/own-info";
+/// Those that nobody has to be started with.
+const MADE_USERS: &str = "/v1/users/db";
 /// An object that is not there.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -30,6 +32,8 @@ pub(super) struct Access {
     anonymous: StatusCode,
     /// Whether every key that the setting names is let in.
     lets_in_all: bool,
+    /// Whether the server has users that are made while it runs.
+    makes_users: bool,
 }
 
 impl Access {
@@ -43,10 +47,15 @@ impl Access {
         for key in value_of(settings, client::KEYS).unwrap_or_default().split(',') {
             lets_in_all &= name(&client::connect_with(endpoint, key)?).await?.is_some();
         }
+        let caller = client::connect(endpoint)?;
+        let (listing, _) = caller
+            .status(Method::GET, MADE_USERS, None, "list the users that were made")
+            .await?;
         Ok(Self {
             holders,
             anonymous,
             lets_in_all,
+            makes_users: listing.is_success(),
         })
     }
 
@@ -69,13 +78,20 @@ impl Access {
             }
             client::KEYS => Finding::differs("other keys", "one of these was refused: 401"),
             "AUTHENTICATION_APIKEY_USERS" => self.names(configured),
-            "AUTHORIZATION_ADMINLIST_ENABLED" => switched(
+            "AUTHENTICATION_DB_USERS_ENABLED" => switched(
+                configured,
+                self.makes_users,
+                "whether the server lists the users that were made while it runs",
+            ),
+            "AUTHORIZATION_ADMINLIST_ENABLED" | "AUTHORIZATION_RBAC_ENABLED" => switched(
                 configured,
                 !self.holders.iter().all(|holder| holder.writes),
                 "not everybody with a key may change an object",
             ),
-            "AUTHORIZATION_ADMINLIST_USERS" => self.rights(configured, |holder| holder.writes, "may write"),
-            "AUTHORIZATION_ADMINLIST_READONLY_USERS" => self.rights(
+            "AUTHORIZATION_ADMINLIST_USERS" | "AUTHORIZATION_RBAC_ROOT_USERS" => {
+                self.rights(configured, |holder| holder.writes, "may write")
+            }
+            "AUTHORIZATION_ADMINLIST_READONLY_USERS" | "EXPERIMENTAL_AUTHORIZATION_RBAC_READONLY_USERS" => self.rights(
                 configured,
                 |holder| holder.reads && !holder.writes,
                 "may read and not write",

@@ -97,11 +97,11 @@ impl Files {
     /// The longest time that any user asked for.
     pub fn linger(&self) -> Linger {
         let wishes = fs::read_to_string(self.path("lease")).unwrap_or_default();
-        let wished = wishes.lines().filter_map(|line| match line {
+        let times = wishes.lines().filter_map(|line| match line {
             FOREVER => Some(Linger::Forever),
             seconds => seconds.parse().ok().map(Duration::from_secs).map(Linger::For),
         });
-        wished.max().unwrap_or(Linger::For(Duration::ZERO))
+        times.max().unwrap_or(Linger::For(Duration::ZERO))
     }
 
     /// Whether the reaper that holds `own` still is the one in charge.
@@ -153,10 +153,10 @@ fn try_exclusive(path: &Path) -> io::Result<Locked> {
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(own), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
+    let (Ok(held), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
         return false;
     };
-    (own.dev(), own.ino()) == (there.dev(), there.ino())
+    (held.dev(), held.ino()) == (there.dev(), there.ino())
 }
 
 fn is_retired(own: &File) -> bool {

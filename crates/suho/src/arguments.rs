@@ -140,7 +140,7 @@ pub struct Up {
     /// Attach to the warm stack that tests share, or start it, and leave it lingering for them
     #[arg(long, conflicts_with_all = ["name", "ports", "timeline"])]
     pub shared: bool,
-    /// How long the shared stack stays after its last user: 90s, 15m, 2h, 0 or forever; 10m by default; SUHO_LINGER wins
+    /// How long the shared stack stays after its last user: 90s, 15m, 2h, 0 or forever; 10m by default; `SUHO_LINGER` wins
     #[arg(long, value_name = "TIME", requires = "shared")]
     pub linger: Option<Linger>,
     /// Where the images come from

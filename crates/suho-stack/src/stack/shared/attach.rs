@@ -1,9 +1,13 @@
 //! A warm stack that runs already: asked whether it serves, never believed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use futures::future::{join_all, try_join_all};
 
+use super::paths::Paths;
 use crate::{
     causes::in_full,
     engines::{self, Endpoint},
@@ -16,24 +20,34 @@ use crate::{
 pub(super) enum Found {
     /// All of it runs, and every engine serves.
     Serving(Box<StackState>),
-    /// What is broken, in words.
-    Broken(String),
+    /// Some of it does not.
+    Broken {
+        /// What, in words.
+        reason: String,
+        /// The state file that was believed so far.
+        file: Vec<u8>,
+    },
     /// It is not there, or not ready yet.
     Nothing,
 }
 
-/// Looks for the stack `name`: its file, its containers, its engines.
-pub(super) async fn look_for(name: &str) -> Result<Found, StackError> {
-    let state = match StackState::load(name) {
+/// Looks for the stack: its file, its containers, its engines.
+pub(super) async fn look_for(paths: &Paths) -> Result<Found, StackError> {
+    let Ok(file) = fs::read(paths.state()) else {
+        return Ok(Found::Nothing);
+    };
+    let state: StackState = match serde_json::from_slice(&file) {
         Ok(state) => state,
-        Err(StackError::Unknown { .. }) => return Ok(Found::Nothing),
-        Err(error) => return Ok(Found::Broken(in_full(&error))),
+        Err(error) => {
+            let reason = format!("failed to read {}: {error}", paths.state().display());
+            return Ok(Found::Broken { reason, file });
+        }
     };
     let docker = Docker::at_hand().await?;
     let (stopped, silent) = tokio::try_join!(stopped(&docker, &state), silent(&state))?;
     // A container that does not run says more than its engine's silence.
     Ok(match stopped.or(silent) {
-        Some(reason) => Found::Broken(reason),
+        Some(reason) => Found::Broken { reason, file },
         None => Found::Serving(Box::new(state)),
     })
 }

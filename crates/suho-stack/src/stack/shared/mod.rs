@@ -156,7 +156,8 @@ impl StackBuilder {
         let lease = Lease::take(&paths, plan.linger, &self.tell).await?;
         self.engines.clone_from(&plan.wanted);
         loop {
-            if let Found::Serving(state) = attach::look_for(&plan.name).await? {
+            let found = attach::look_for(&paths).await?;
+            if let Found::Serving(state) = found {
                 reaper::ensure(&paths, &lease)
                     .await
                     .map_err(failed("lock", &paths.reaper()))?;
@@ -168,17 +169,23 @@ impl StackBuilder {
                 wait_for_another(&paths, &self.tell).await?;
                 continue;
             };
-            let (state, origin) = self.started_once(plan, &paths, &lease).await?;
+            let (state, origin) = self.started_once(plan, &paths, &lease, found).await?;
             drop(start);
             return Ok((state, origin, Some(lease)));
         }
     }
 
     /// With the lock on the start in hand: what another process has started meanwhile, or a new start.
-    async fn started_once(self, plan: &Plan, paths: &Paths, lease: &Lease) -> Result<(StackState, Origin), StackError> {
-        let broken = match attach::look_for(&plan.name).await? {
+    async fn started_once(
+        self,
+        plan: &Plan,
+        paths: &Paths,
+        lease: &Lease,
+        found: Found,
+    ) -> Result<(StackState, Origin), StackError> {
+        let broken = match seen_again(paths, found).await? {
             Found::Serving(state) => return Ok((*state, Origin::Attached)),
-            Found::Broken(reason) => Some(reason),
+            Found::Broken { reason, .. } => Some(reason),
             Found::Nothing => None,
         };
         let path = paths.progress();
@@ -229,6 +236,14 @@ impl StackBuilder {
             .await
             .map_err(failed("lock", &paths.reaper()))?;
         Ok(state)
+    }
+}
+
+/// What was found before the lock on the start was had, unless another process has started the stack meanwhile.
+async fn seen_again(paths: &Paths, found: Found) -> Result<Found, StackError> {
+    match (found, std::fs::read(paths.state())) {
+        (Found::Broken { reason, file }, Ok(now)) if file == now => Ok(Found::Broken { reason, file }),
+        _ => attach::look_for(paths).await,
     }
 }
 

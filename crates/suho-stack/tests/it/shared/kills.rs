@@ -164,15 +164,20 @@ impl Scene {
 
     /// Who lives gets the stack, and ends.
     fn end(mut self, victim: Victim) {
+        let mut living = Vec::new();
         if victim == Victim::Reaper {
-            self.first.go_on();
-            self.first.ready();
-            self.first.end();
+            if !self.first.is_ready() {
+                self.first.go_on();
+            }
+            living.push(self.first);
         }
-        if let Some(mut second) = self.second.filter(|_| victim != Victim::AllSiblings) {
-            second.hears("ready");
-            second.end();
+        if victim != Victim::AllSiblings {
+            living.extend(self.second);
         }
+        for process in living.iter_mut().filter(|process| !process.is_ready()) {
+            process.ready();
+        }
+        living.into_iter().for_each(Process::end);
     }
 }
 
@@ -185,7 +190,7 @@ fn row(phase: Phase, victim: Victim) -> String {
     let mut scene = Scene::at(phase, victim, &asking, &prefix);
     scene.kill(victim, directory);
     scene.end(victim);
-    match remains::gone(&prefix, directory, LIMIT) {
+    let outcome = match remains::gone(&prefix, directory, LIMIT) {
         Ok(after) => format!("gone after {:.1} s", after.as_secs_f64()),
         Err(remains) => {
             // Of another stack, so that it is the sweep that removes this one.
@@ -197,7 +202,12 @@ fn row(phase: Phase, victim: Victim) -> String {
                 Err(_) => format!("LEFT: {remains:?}"),
             }
         }
-    }
+    };
+    format!(
+        "{phase:<24} {victim:<16} {outcome}",
+        phase = format!("{phase:?}"),
+        victim = format!("{victim:?}")
+    )
 }
 
 #[test]
@@ -212,13 +222,11 @@ fn whoever_is_killed_whenever_nothing_is_left_or_the_next_start_sweeps_it() {
             .iter()
             .map(|&(phase, victim)| thread::spawn(move || row(phase, victim)))
             .collect();
-        for (&(phase, victim), row) in some.iter().zip(rows) {
-            let outcome = row.join().unwrap_or_else(|_| "LEFT: the row itself failed".to_owned());
-            table.push(format!(
-                "{phase:<24} {victim:<16} {outcome}",
-                phase = format!("{phase:?}"),
-                victim = format!("{victim:?}")
-            ));
+        for (case, row) in some.iter().zip(rows) {
+            table.push(
+                row.join()
+                    .unwrap_or_else(|_| format!("{case:?} LEFT: the row itself failed")),
+            );
         }
     }
     let table = table.join("\n");

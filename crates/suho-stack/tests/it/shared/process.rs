@@ -4,8 +4,12 @@ use std::{
     env,
     io::{self, BufRead, BufReader, Write},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    process::{Child, Command, Stdio},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
     time::Duration,
 };
 
@@ -19,10 +23,14 @@ const ROLE: &str = "WARM_STACK_OF";
 const PAUSE_AT: &str = "WARM_STACK_PAUSE_AT";
 const COMMENT: &str = "WARM_STACK_COMMENT";
 
+/// For the next word of a process.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A process that was started by a test.
 pub struct Process {
     child: Child,
-    output: BufReader<ChildStdout>,
+    lines: Receiver<String>,
+    is_ready: bool,
 }
 
 /// What is to be asked for, and how.
@@ -71,7 +79,18 @@ impl Asking {
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        Process { child, output }
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            output
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Process {
+            child,
+            lines,
+            is_ready: false,
+        }
     }
 }
 
@@ -82,22 +101,31 @@ impl Process {
 
     /// What follows `word` in the next line that begins with it; empty where the process ends before.
     pub fn hears(&mut self, word: &str) -> String {
-        let mut line = String::new();
-        while self.output.read_line(&mut line).unwrap() > 0 {
-            // The harness of tests prints before it, in the same line.
-            if let Some((_, rest)) = line.split_once(&format!("~{word} ")) {
-                return rest.trim_end().to_owned();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                // The harness of tests prints before it, in the same line.
+                Ok(line) => {
+                    if let Some((_, rest)) = line.split_once(&format!("~{word} ")) {
+                        return rest.trim_end().to_owned();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return String::new(),
+                Err(RecvTimeoutError::Timeout) => panic!("it did not say {word} within {PATIENCE:?}"),
             }
-            line.clear();
         }
-        String::new()
     }
 
     /// `Started` or `Attached`, the stack's name, the port of NATS.
     pub fn ready(&mut self) -> [String; 3] {
         let line = self.hears("ready");
+        self.is_ready = true;
         let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
         words.try_into().unwrap_or_else(|words| panic!("not ready: {words:?}"))
+    }
+
+    /// True once it has said so.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready
     }
 
     /// Lets it go on from where it pauses.
@@ -136,10 +164,11 @@ fn wait_for_word() {
 }
 
 /// Says `phase` when what it is to pause at is told by this process itself.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed over like that")]
 fn tell(progress: Progress) {
     static FOLLOWS: AtomicBool = AtomicBool::new(false);
     say(&format!("told {progress}"));
-    let phase = match progress {
+    let phase = match &progress {
         Progress::Elsewhere { .. } => return FOLLOWS.store(true, Ordering::Relaxed),
         Progress::Image { .. } => "image",
         Progress::Launched { .. } => "launched",

@@ -10,6 +10,7 @@
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
 //! - [`proof`]: the whole report of a fresh stack.
 //! - [`strangers`]: a door that was left open is found out.
+//! - [`tenants`]: each with a room of its own, which the others neither see nor disturb.
 //! - [`vocabulary`]: the lists of known names against what the live engines name.
 
 #![expect(
@@ -27,6 +28,7 @@ mod mutations;
 mod neighbours;
 mod proof;
 mod strangers;
+mod tenants;
 mod vocabulary;
 
 use suho_stack::runtime::{Docker, sweep::Swept};

@@ -25,7 +25,10 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 /// How long a tenant waits for a place.
 pub(in super::super) const PATIENCE: Duration = Duration::from_secs(60);
 /// From how many entries on the log is shortened.
-const LONG: usize = 512;
+const LONG: usize = 256;
+
+/// An entry behind its number.
+pub(in super::super) type Numbered = (u64, Vec<u8>);
 
 /// A log that the engine keeps in one order for all.
 #[async_trait]
@@ -34,7 +37,7 @@ pub(in super::super) trait Log: Send {
     async fn append(&mut self, entry: Vec<u8>) -> Result<(), EngineError>;
 
     /// All entries that are not forgotten, in their order, each with its number.
-    async fn read(&mut self) -> Result<Vec<(u64, Vec<u8>)>, EngineError>;
+    async fn read(&mut self) -> Result<Vec<Numbered>, EngineError>;
 
     /// Forgets the entries with smaller numbers.
     async fn forget(&mut self, before: u64) -> Result<(), EngineError>;
@@ -164,8 +167,8 @@ impl<L: Log> Register<L> {
         self.sum_of(&entries)
     }
 
-    fn sum_of(&self, entries: &[(u64, Vec<u8>)]) -> Result<Places, EngineError> {
-        let read = |(number, entry): &(u64, Vec<u8>)| Ok((*number, serde_json::from_slice(entry)?));
+    fn sum_of(&self, entries: &[Numbered]) -> Result<Places, EngineError> {
+        let read = |(number, entry): &Numbered| Ok((*number, serde_json::from_slice(entry)?));
         let entries: Vec<(u64, Entry)> = entries
             .iter()
             .map(read)
@@ -232,7 +235,7 @@ pub(in super::super) fn set_passwords(service: &mut Service, variable: impl Fn(u
 
 /// How many places an engine was started with.
 pub(in super::super) fn count(endpoint: &Endpoint, variable: impl Fn(usize) -> String) -> usize {
-    (1..)
+    (1..=usize::from(u16::MAX))
         .take_while(|place| endpoint.environment.contains_key(&variable(*place)))
         .count()
 }
@@ -250,7 +253,7 @@ mod tests {
 
     /// A log in memory, which any number of registers share.
     #[derive(Debug, Clone, Default)]
-    struct Shared(Arc<Mutex<(u64, Vec<(u64, Vec<u8>)>)>>);
+    struct Shared(Arc<Mutex<(u64, Vec<Numbered>)>>);
 
     #[async_trait]
     impl Log for Shared {
@@ -263,7 +266,7 @@ mod tests {
             Ok(())
         }
 
-        async fn read(&mut self) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
+        async fn read(&mut self) -> Result<Vec<Numbered>, EngineError> {
             tokio::task::yield_now().await;
             Ok(self.0.lock().unwrap().1.clone())
         }

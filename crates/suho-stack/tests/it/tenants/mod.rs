@@ -3,13 +3,17 @@
 //! # Layout
 //! - `errand`: another process on a stack of this one.
 //! - [`lifecycle`]: a tenant's end - dropped, kept, killed - and who cleans up.
+//! - [`lent`]: a stack as it is lent to tenants.
 //! - [`pool`]: rooms made ahead, handed over, and made in a steady stream.
 //! - A file per engine: what is one tenant's is no other's.
 
 mod clickhouse;
 mod dragonflydb;
 mod errand;
+mod kafka;
+mod lent;
 mod lifecycle;
+mod nats;
 mod pool;
 mod postgresql;
 mod weaviate;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{sleep, timeout};
 
-use super::super::super::tenancy::places::Log;
+use super::super::super::tenancy::places::{Log, Numbered};
 use super::super::super::{Endpoint, EngineError};
 use super::super::log_in;
 use super::super::wire::{Batch, Identity, Wire};
@@ -70,8 +70,8 @@ impl<'a> Entries<'a> {
         led.map_err(self.endpoint.failed(creating))
     }
 
-    async fn fetch_all(&mut self) -> io::Result<Vec<(u64, Vec<u8>)>> {
-        let mut entries: Vec<(u64, Vec<u8>)> = Vec::new();
+    async fn fetch_all(&mut self) -> io::Result<Vec<Numbered>> {
+        let mut entries: Vec<Numbered> = Vec::new();
         // Between the two questions somebody may have forgotten what was the beginning.
         let mut next = self.wire.beginning(TOPIC).await?.map_err(code)?;
         loop {
@@ -105,7 +105,7 @@ impl Log for Entries<'_> {
         stored.map(drop).map_err(code).map_err(self.endpoint.failed(WRITING))
     }
 
-    async fn read(&mut self) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
+    async fn read(&mut self) -> Result<Vec<Numbered>, EngineError> {
         const ATTEMPTS: usize = 3;
         let mut attempt = 1;
         loop {

@@ -191,7 +191,8 @@ mod tests {
             let batches = values.iter().map(|value| Batch { identity: Identity::NONE, sequence: -1, value });
             let mut bytes = batches.map(|batch| batch.encode().unwrap_or_default()).collect::<Vec<_>>().concat();
             // The beginning of another one, which says that more is to come.
-            bytes.extend([[0; 11], [9; 11]].concat());
+            bytes.extend([0; 11]);
+            bytes.extend([9; 9]);
             let found = super::values(&bytes).unwrap_or_default();
             prop_assert_eq!(found, values.iter().map(|value| (0, value.clone())).collect::<Vec<_>>());
         }

@@ -31,7 +31,7 @@ impl NatsTenant {
         Self { endpoint, room }
     }
 
-    /// `nats://user:password@host:port`
+    /// `nats://user:password@host:port`; `async-nats` takes neither from a URL, so it is given both by its `ConnectOptions`.
     ///
     /// ```no_run
     /// # fn example(tenant: suho_stack::engines::nats::NatsTenant) -> Result<(), suho_stack::engines::EngineError> {

@@ -97,6 +97,8 @@ impl Tenancy for NatsTenancy {
             command: Secret::new(format!("nats --server {url} stream ls --all")),
             variables: vec![
                 ("NATS_URL", Secret::new(&url)),
+                ("NATS_USER", Secret::new(room.get(USER))),
+                ("NATS_PASSWORD", Secret::new(room.get(PASSWORD))),
                 ("NATS_SUBJECT_PREFIX", Secret::new(room.get(SUBJECT_PREFIX))),
             ],
             url: Secret::new(url),

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::super::super::tenancy::places::Log;
+use super::super::super::tenancy::places::{Log, Numbered};
 use super::super::super::{Endpoint, EngineError};
 
 /// Names of ours in the platform's account.
@@ -50,7 +50,7 @@ impl<'a> Entries<'a> {
     /// The entries from number `first` on that the server sends at once, and whether there are more.
     ///
     /// Asked for directly: a consumer for each look would outlive it by half a minute.
-    async fn batch(&self, first: u64) -> Result<(Vec<(u64, Vec<u8>)>, bool), EngineError> {
+    async fn batch(&self, first: u64) -> Result<(Vec<Numbered>, bool), EngineError> {
         let client = self.platform.client();
         let inbox = client.new_inbox();
         let mut answers = client
@@ -100,9 +100,9 @@ impl Log for Entries<'_> {
             .map_err(self.endpoint.failed(WRITING))
     }
 
-    async fn read(&mut self) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
+    async fn read(&mut self) -> Result<Vec<Numbered>, EngineError> {
         let reading = async {
-            let mut entries: Vec<(u64, Vec<u8>)> = Vec::new();
+            let mut entries: Vec<Numbered> = Vec::new();
             loop {
                 let first = entries.last().map_or(1, |(number, _)| number + 1);
                 let (batch, has_more) = self.batch(first).await?;

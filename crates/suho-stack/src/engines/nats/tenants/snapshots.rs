@@ -3,10 +3,9 @@
 
 use std::io;
 
-use async_nats::jetstream::context::ObjectStoreError;
+use async_nats::jetstream::Context;
 use async_nats::jetstream::object_store::{self, ObjectStore};
 use async_nats::jetstream::response::Response;
-use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{Client, Subscriber};
 use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -61,17 +60,22 @@ pub(super) async fn forget(endpoint: &Endpoint, platform: &Context, tenant: &Ten
     client::delete_stream(endpoint, platform, &format!("OBJ_{}", bucket(tenant))).await
 }
 
+/// The store of `tenant`'s snapshots, which is made where it is not there yet.
+async fn open(endpoint: &Endpoint, platform: &Context, tenant: &TenantName) -> Result<ObjectStore, EngineError> {
+    let config = object_store::Config {
+        bucket: bucket(tenant),
+        ..object_store::Config::default()
+    };
+    Box::pin(platform.create_object_store(config))
+        .await
+        .map_err(endpoint.failed("open the store of snapshots"))
+}
+
 /// Keeps every stream of `room` under `label`.
 pub(super) async fn keep(endpoint: &Endpoint, room: &Room, label: &str) -> Result<(), EngineError> {
     let platform = client::connect(endpoint).await?;
     let jetstream = enter(endpoint, room).await?;
-    let config = object_store::Config {
-        bucket: bucket(&room.tenant),
-        ..object_store::Config::default()
-    };
-    let store = Box::pin(platform.create_object_store(config))
-        .await
-        .map_err(endpoint.failed("open the store of snapshots"))?;
+    let store = open(endpoint, &platform, &room.tenant).await?;
     let before = list(endpoint, &store, label).await?.unwrap_or_default();
     let attempt = format!("{:016x}", rand::random::<u64>());
     let mut kept = Vec::new();
@@ -154,12 +158,8 @@ fn delivered(client: Client, chunks: Subscriber) -> impl Stream<Item = io::Resul
 /// Makes the streams of `room` those that were kept under `label`.
 pub(super) async fn bring_back(endpoint: &Endpoint, room: &Room, label: &str) -> Result<(), EngineError> {
     let platform = client::connect(endpoint).await?;
-    let found = match platform.get_object_store(bucket(&room.tenant)).await {
-        Ok(store) => list(endpoint, &store, label).await?.map(|kept| (store, kept)),
-        Err(error) if is_absent(&error) => None,
-        Err(error) => return Err(endpoint.failed("open the store of snapshots")(error)),
-    };
-    let Some((store, kept)) = found else {
+    let store = open(endpoint, &platform, &room.tenant).await?;
+    let Some(kept) = list(endpoint, &store, label).await? else {
         let action = format!("restore the snapshot `{label}` of {}", room.tenant);
         return Err(endpoint.failed(action)("there is none of that name; keep one first"));
     };
@@ -169,18 +169,6 @@ pub(super) async fn bring_back(endpoint: &Endpoint, room: &Room, label: &str) ->
         restore_stream(endpoint, &jetstream, &store, &kept).await?;
     }
     Ok(())
-}
-
-fn is_absent(error: &ObjectStoreError) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let refusal = error.downcast_ref::<async_nats::jetstream::Error>();
-        if refusal.is_some_and(|refusal| refusal.error_code() == ErrorCode::STREAM_NOT_FOUND) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 async fn restore_stream(

@@ -51,6 +51,7 @@ async fn a_database_begins_with_the_schema_and_is_empty(#[future(awt)] postgres:
 async fn a_database_of_clickhouse_has_the_tables(#[future(awt)] clickhouse: Clickhouse) -> Outcome {
     let ticks: u64 = clickhouse
         .client()
+        .await
         .query("SELECT count() FROM ticks")
         .fetch_one()
         .await?;

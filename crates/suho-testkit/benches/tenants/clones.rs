@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use suho_stack::engines::Endpoint;
 use tokio_postgres::{Client, NoTls};
 
@@ -39,23 +40,40 @@ pub async fn measure(endpoint: &Endpoint) -> Outcome<Clones> {
     Ok(both.swap_remove(0))
 }
 
-/// How long `count` clones take, `together` at a time, each dropped when it is made, as a steady stream has to.
-pub async fn stream(endpoint: &Endpoint, strategy: &str, count: usize, together: usize) -> Outcome<Duration> {
-    let administrators = futures::future::try_join_all((0..together).map(|_| connect(endpoint))).await?;
+/// A crowd of clones.
+pub struct Crowd {
+    /// Until the last of them was made.
+    pub made: Duration,
+    /// Until the last of them was dropped again.
+    pub gone: Duration,
+}
+
+/// `count` clones, `together` at a time, first made and then dropped.
+pub async fn crowd(endpoint: &Endpoint, strategy: &str, count: usize, together: usize) -> Outcome<Crowd> {
+    let administrators = try_join_all((0..together).map(|_| connect(endpoint))).await?;
     let start = Instant::now();
-    let lanes = administrators
-        .iter()
-        .enumerate()
-        .map(|(lane, administrator)| async move {
-            for round in (lane..count).step_by(together) {
-                let name = format!("stream_{round}");
-                administrator.batch_execute(&creating(&name, strategy)).await?;
-                administrator.batch_execute(&dropping(&name)).await?;
+    for_each(&administrators, count, |name| creating(name, strategy)).await?;
+    let made = start.elapsed();
+    for_each(&administrators, count, dropping).await?;
+    Ok(Crowd {
+        made,
+        gone: start.elapsed(),
+    })
+}
+
+/// Runs a statement for each of `count` names, as many at a time as there are sessions.
+async fn for_each(sessions: &[Client], count: usize, statement: impl Fn(&str) -> String) -> Outcome<()> {
+    let lanes = sessions.iter().enumerate().map(|(lane, session)| {
+        let statement = &statement;
+        async move {
+            for round in (lane..count).step_by(sessions.len()) {
+                session.batch_execute(&statement(&format!("crowd_{round}"))).await?;
             }
             Outcome::Ok(())
-        });
-    futures::future::try_join_all(lanes).await?;
-    Ok(start.elapsed())
+        }
+    });
+    try_join_all(lanes).await?;
+    Ok(())
 }
 
 async fn connect(endpoint: &Endpoint) -> Outcome<Client> {

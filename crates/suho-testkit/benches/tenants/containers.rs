@@ -76,6 +76,8 @@ async fn launch(image: &str) -> Outcome<(ContainerAsync<Postgres>, Client)> {
             "shared_preload_libraries=timescaledb,pg_stat_statements",
             "-c",
             "fsync=off",
+            "-c",
+            "listen_addresses=*",
         ])
         .with_ready_conditions(Vec::new())
         .start()

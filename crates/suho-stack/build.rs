@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let source = if env::var_os(SWITCH).is_some_and(|value| value == "no") {
         // Without this line cargo runs the script anew whenever any file of the crate has changed.
         println!("cargo::rerun-if-changed=build.rs");
+        println!("cargo::rustc-env=SUHO_EMBEDDED_HASH=none");
         "&[]".to_owned()
     } else {
         embedding()?
@@ -75,13 +76,17 @@ fn embedding() -> Result<String, Box<dyn error::Error>> {
         .canonicalize()
         .map_err(|error| format!("failed to find the deployment in {}: {error}", directory.display()))?;
     let mut source = String::from("&[\n");
+    let mut all = Vec::new();
     for file in selection::files_of(&directory)? {
         let path = directory.join(&file);
         let path = path
             .to_str()
             .ok_or("failed to embed the deployment: its path is not UTF-8")?;
         writeln!(source, "    ({file:?}, include_bytes!({path:?})),")?;
+        all.extend(file.as_bytes());
+        all.extend(fs::read(path)?);
     }
+    println!("cargo::rustc-env=SUHO_EMBEDDED_HASH={:016x}", hash(&all));
     source.push_str("]\n");
     println!("cargo::rerun-if-changed={DIRECTORY}");
     Ok(source)

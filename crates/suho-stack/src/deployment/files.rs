@@ -17,6 +17,9 @@ pub const AIRGAP_FILE: &str = "docker-compose.airgap.yml";
 
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
+/// Over their names and their bytes.
+const EMBEDDED_HASH: &str = env!("SUHO_EMBEDDED_HASH");
+
 /// File names relative to the deployment's directory, with the bytes of each.
 ///
 /// Holds configuration, scripts and the recipes of the air-gap images; never a `.env`.
@@ -37,6 +40,12 @@ impl Files {
             .map(|&(path, bytes)| (path.to_owned(), Cow::Borrowed(bytes)))
             .collect();
         Self { files }
+    }
+
+    /// The hash of these files, if they are those that travel inside this library and nothing else: known without reading them.
+    pub(crate) fn embedded_hash(&self) -> Option<&'static str> {
+        let is_embedded = |bytes: &Cow<'static, [u8]>| matches!(bytes, Cow::Borrowed(_));
+        (self.files.len() == EMBEDDED.len() && self.files.values().all(is_embedded)).then_some(EMBEDDED_HASH)
     }
 
     /// The files of a directory such as `compose/` of a checkout.

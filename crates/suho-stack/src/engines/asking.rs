@@ -48,6 +48,22 @@ where
     }
 }
 
+/// Whether an engine serves, by the least that shows it: who attaches to a stack waits for this.
+#[cfg(any(
+    feature = "arangodb",
+    feature = "dragonflydb",
+    feature = "kafka",
+    feature = "postgresql",
+    feature = "weaviate",
+))]
+pub(super) async fn serves<A>(endpoint: &Endpoint, attempt: impl FnMut() -> A) -> Result<(), EngineError>
+where
+    A: Future<Output = Result<(), EngineError>>,
+{
+    let waiting = Waiting::new();
+    super::serving_in_time(endpoint, &waiting, until_answered(&waiting, attempt)).await
+}
+
 /// Runs `check`, then `removal` whatever came of it. A failed check is told before a failed removal.
 pub(super) async fn and_remove<T>(
     endpoint: &Endpoint,

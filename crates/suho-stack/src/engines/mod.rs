@@ -116,12 +116,7 @@ pub trait Engine: Debug + Send + Sync {
     /// Asks once whether the engine serves its service user, for no longer than ten seconds.
     async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
         let waiting = Waiting::new();
-        let asked = timeout(SERVING_LIMIT, self.ready(endpoint, &waiting)).await;
-        asked.map(drop).map_err(|_| EngineError::Failed {
-            service: endpoint.service.clone(),
-            action: "find it serving".to_owned(),
-            source: waiting.reason().into(),
-        })
+        serving_in_time(endpoint, &waiting, self.ready(endpoint, &waiting)).await
     }
 
     /// Creates what `declarations` lists for this engine; what exists already is left as it is.
@@ -175,6 +170,20 @@ pub trait Engine: Debug + Send + Sync {
     fn lend(&self, _service: &mut Service, files: Files) -> Result<Files, EngineError> {
         Ok(files)
     }
+}
+
+/// What came of asking whether the engine serves, or for what it was waited in vain.
+async fn serving_in_time<T>(
+    endpoint: &Endpoint,
+    waiting: &Waiting,
+    asking: impl Future<Output = T>,
+) -> Result<(), EngineError> {
+    let asked = timeout(SERVING_LIMIT, asking).await;
+    asked.map(drop).map_err(|_| EngineError::Failed {
+        service: endpoint.service.clone(),
+        action: "find it serving".to_owned(),
+        source: waiting.reason().into(),
+    })
 }
 
 /// The engine's own words to two strangers.

@@ -1,12 +1,18 @@
 //! One container: launched through testcontainers, then watched through its id.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use testcontainers::{
     ContainerRequest, CopyTargetOptions, GenericImage, ImageExt, ReuseDirective, TestcontainersError,
     bollard::{
-        models::{ContainerInspectResponse, HostConfig, HostConfigLogConfig, PortBinding, PortMap, ResourcesUlimits},
+        models::{
+            ContainerInspectResponse, ContainerSummary, HostConfig, HostConfigLogConfig, PortBinding, PortMap,
+            ResourcesUlimits,
+        },
         query_parameters::{
             InspectContainerOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptions,
             WaitContainerOptions,
@@ -290,6 +296,20 @@ impl Docker {
             .collect();
         listed.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listed)
+    }
+
+    /// The containers of `stack` that run, by their names.
+    pub async fn running(&self, stack: &str) -> Result<BTreeSet<String>, RuntimeError> {
+        let found = self.containers(&labelled(&format!("{STACK_LABEL}={stack}"))).await?;
+        let running = |container: &ContainerSummary| {
+            let state = container.state.as_ref().map(ToString::to_string);
+            state.as_deref() == Some("running")
+        };
+        let names = found
+            .into_iter()
+            .filter(running)
+            .filter_map(|container| container.names?.into_iter().next());
+        Ok(names.map(|name| name.trim_start_matches('/').to_owned()).collect())
     }
 
     async fn remove_container(&self, name: &str) -> Result<(), RuntimeError> {

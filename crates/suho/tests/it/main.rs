@@ -8,6 +8,7 @@
 //! - [`nix`]: the flake, with a stand-in for nixpkgs.
 //! - [`documents`]: the README tells what is true.
 //! - [`images`]: the pinned images locked, bundled and loaded.
+//! - [`shared`]: the warm stack that tests share, brought up, listed and removed by hand.
 //! - [`tenants`]: listed, and dropped.
 //! - [`registry`]: a registry of this machine, and a front before it that breaks.
 
@@ -21,6 +22,7 @@ mod interruption;
 mod life;
 mod nix;
 mod registry;
+mod shared;
 mod tenants;
 
 use std::{

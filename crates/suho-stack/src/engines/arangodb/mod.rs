@@ -22,7 +22,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 pub use tenants::ArangodbTenant;
 
-use super::asking::{Stranger, both_refused, until_answered};
+use super::asking::{Stranger, both_refused, serves, until_answered};
 use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::Setting;
 
@@ -38,6 +38,10 @@ impl Engine for Arangodb {
 
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
         until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        serves(endpoint, || greet(endpoint)).await
     }
 
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
@@ -93,6 +97,14 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
         Some(version) => Ok(version.to_owned()),
         None => Err(endpoint.unexpected("read the version", "a version", answer.to_string())),
     }
+}
+
+async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
+    let caller = client::connect(endpoint)?;
+    caller
+        .send(Method::GET, "/_api/version", "read the version")
+        .await
+        .map(drop)
 }
 
 async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {

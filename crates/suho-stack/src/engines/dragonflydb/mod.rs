@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncTypedCommands, RedisError};
 
-use super::asking::{Stranger, and_remove, both_refused, until_answered};
+use super::asking::{Stranger, and_remove, both_refused, serves, until_answered};
 use super::scratch::{Scratch, wrong_password};
 use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::Setting;
@@ -38,6 +38,10 @@ impl Engine for Dragonflydb {
 
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
         until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        serves(endpoint, || greet(endpoint)).await
     }
 
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
@@ -82,6 +86,11 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     write_and_read(endpoint, &mut connection).await?;
     let info = client::info(endpoint, &mut connection).await?;
     endpoint.version_in(&info)
+}
+
+async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
+    let mut connection = client::connect(endpoint).await?;
+    connection.ping().await.map_err(endpoint.failed("ping"))
 }
 
 async fn write_and_read(endpoint: &Endpoint, connection: &mut MultiplexedConnection) -> Result<String, EngineError> {

@@ -33,7 +33,7 @@ use std::io;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::asking::{both_refused, until_answered};
+use super::asking::{both_refused, serves, until_answered};
 use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Declarations, Files, Service, Setting};
 use client::Login;
@@ -55,6 +55,10 @@ impl Engine for Kafka {
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
         let probe = OnceCell::new();
         until_answered(waiting, || readiness::ask(endpoint, &probe)).await
+    }
+
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        serves(endpoint, || readiness::greet(endpoint)).await
     }
 
     async fn declare(&self, endpoint: &Endpoint, declarations: &Declarations) -> Result<(), EngineError> {

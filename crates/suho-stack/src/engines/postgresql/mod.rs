@@ -24,7 +24,7 @@ mod tenants;
 use async_trait::async_trait;
 use tokio_postgres::error::SqlState;
 
-use super::asking::{Stranger, both_refused, until_answered};
+use super::asking::{Stranger, both_refused, serves, until_answered};
 use super::scratch::wrong_password;
 use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Files, Service, Setting};
@@ -43,6 +43,10 @@ impl Engine for Postgresql {
 
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
         until_answered(waiting, || readiness::ask(endpoint)).await
+    }
+
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        serves(endpoint, || readiness::greet(endpoint)).await
     }
 
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {

@@ -30,6 +30,13 @@ pub(super) async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
     answer.version(endpoint)
 }
 
+/// Logs in and asks for the least that there is.
+pub(super) async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
+    let session = client::connect(endpoint).await?;
+    let answer = session.batch_execute("SELECT 1").await;
+    answer.map_err(endpoint.failed("ask for the least"))
+}
+
 struct Answer {
     server: String,
     recovering: bool,

@@ -20,7 +20,7 @@ pub use reqwest::Method;
 use reqwest::StatusCode;
 pub use tenants::WeaviateTenant;
 
-use super::asking::{Stranger, both_refused, until_answered};
+use super::asking::{Stranger, both_refused, serves, until_answered};
 use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Files, Service, Setting};
 
@@ -36,6 +36,10 @@ impl Engine for Weaviate {
 
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
         until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        serves(endpoint, || greet(endpoint)).await
     }
 
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
@@ -94,6 +98,15 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
         Some(version) => Ok(version.to_owned()),
         None => Err(endpoint.unexpected("read the version", "a version", answer.to_string())),
     }
+}
+
+/// The schema is told only to who has the key.
+async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
+    let caller = client::connect(endpoint)?;
+    caller
+        .send(Method::GET, "/v1/schema", "read the schema")
+        .await
+        .map(drop)
 }
 
 async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<String, EngineError> {

@@ -14,7 +14,7 @@ mod settings;
 use async_trait::async_trait;
 use zookeeper_client::{Acls, CreateMode};
 
-use super::asking::{and_remove, until_answered};
+use super::asking::{and_remove, serves, until_answered};
 use super::scratch::Scratch;
 use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
@@ -31,6 +31,10 @@ impl Engine for Zookeeper {
 
     async fn ready(&self, endpoint: &Endpoint, waiting: &Waiting) -> String {
         until_answered(waiting, || ask(endpoint)).await
+    }
+
+    async fn serving(&self, endpoint: &Endpoint) -> Result<(), EngineError> {
+        serves(endpoint, || greet(endpoint)).await
     }
 
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError> {
@@ -69,6 +73,11 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
         .await
         .map_err(endpoint.failed("list the children of /"))?;
     Ok(version)
+}
+
+/// It says whether it has a mode and therefore serves, without a session.
+async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
+    client::version(endpoint).await.map(drop)
 }
 
 /// What stands in `node`, for Kafka's room: its broker writes there who it is.

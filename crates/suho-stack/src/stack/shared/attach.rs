@@ -1,9 +1,6 @@
 //! A warm stack that runs already: asked whether it serves, never believed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::{collections::BTreeMap, fs};
 
 use futures::future::{join_all, try_join_all};
 
@@ -68,16 +65,11 @@ pub(super) async fn ask_foreign(foreign: &BTreeMap<String, Endpoint>) -> Result<
 }
 
 async fn stopped(docker: &Docker, state: &StackState) -> Result<Option<String>, StackError> {
-    let containers = docker.list_containers().await?;
-    let running: BTreeSet<&str> = containers
-        .iter()
-        .filter(|container| container.state == "running")
-        .map(|container| container.name.as_str())
-        .collect();
+    let running = docker.running(&state.name).await?;
     let stopped: Vec<&str> = state
         .members
         .iter()
-        .filter(|member| !running.contains(member.container.as_str()))
+        .filter(|member| !running.contains(&member.container))
         .map(|member| member.container.as_str())
         .collect();
     Ok((!stopped.is_empty()).then(|| format!("{} does not run any more", stopped.join(", "))))

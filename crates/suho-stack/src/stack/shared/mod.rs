@@ -50,12 +50,7 @@ use self::{
 use super::{
     Progress, Stack, StackBuilder, StackError, StackState, TenantBuilder, Tenants, start::Tell, state::failed,
 };
-use crate::{
-    causes::in_full,
-    deployment::{Files, Variables},
-    engines::Endpoint,
-    runtime::Docker,
-};
+use crate::{causes::in_full, deployment::Variables, engines::Endpoint, runtime::Docker};
 
 pub use linger::{BadLinger, Linger};
 pub use sweep::remove;
@@ -138,7 +133,7 @@ impl StackBuilder {
     fn completed_by_environment(mut self) -> Result<Self, StackError> {
         self.variables = Variables::from_process_environment().overridden_by(self.variables);
         let directory = std::env::var_os(DIRECTORY).filter(|directory| !directory.is_empty());
-        match directory.filter(|_| self.files == Files::embedded()) {
+        match directory.filter(|_| self.files.embedded_hash().is_some()) {
             Some(directory) => self.directory(directory),
             None => Ok(self),
         }

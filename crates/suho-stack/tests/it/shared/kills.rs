@@ -88,7 +88,7 @@ impl Drop for Events {
 
 /// The processes of one row, and the one that came second if there is one.
 struct Scene {
-    first: Process,
+    first: Option<Process>,
     second: Option<Process>,
 }
 
@@ -113,7 +113,7 @@ impl Scene {
                 let mut first = asking.clone().pausing_at(pause).start();
                 assert_eq!(first.hears("phase"), pause);
                 Self {
-                    first,
+                    first: Some(first),
                     second: second(),
                 }
             }
@@ -124,7 +124,10 @@ impl Scene {
                 let second = second();
                 first.go_on();
                 events.wait_for(prefix);
-                Self { first, second }
+                Self {
+                    first: Some(first),
+                    second,
+                }
             }
             Phase::InUse => {
                 let mut first = asking.start();
@@ -134,7 +137,10 @@ impl Scene {
                     second.ready();
                     second
                 });
-                Self { first, second }
+                Self {
+                    first: Some(first),
+                    second,
+                }
             }
             Phase::WhileReaping => {
                 let mut events = Events::of("kill");
@@ -142,10 +148,11 @@ impl Scene {
                 first.ready();
                 first.end();
                 events.wait_for(prefix);
-                // They come while the stack goes.
+                // They come while the stack goes; the reaper is killed with nobody there.
+                let with_others = victim != Victim::Reaper;
                 Self {
-                    first: asking.start(),
-                    second: second(),
+                    first: with_others.then(|| asking.start()),
+                    second: if with_others { second() } else { None },
                 }
             }
         }
@@ -153,9 +160,9 @@ impl Scene {
 
     fn kill(&mut self, victim: Victim, directory: &Path) {
         match victim {
-            Victim::TestProcess | Victim::ParentOfReaper => self.first.kill(),
+            Victim::TestProcess | Victim::ParentOfReaper => self.first.as_mut().unwrap().kill(),
             Victim::AllSiblings => {
-                self.first.kill();
+                self.first.as_mut().unwrap().kill();
                 self.second.as_mut().unwrap().kill();
             }
             Victim::Reaper => reapers(directory).into_iter().for_each(kill),
@@ -163,13 +170,13 @@ impl Scene {
     }
 
     /// Who lives gets the stack, and ends.
-    fn end(mut self, victim: Victim) {
+    fn end(self, victim: Victim) {
         let mut living = Vec::new();
-        if victim == Victim::Reaper {
-            if !self.first.is_ready() {
-                self.first.go_on();
+        if let Some(mut first) = self.first.filter(|_| victim == Victim::Reaper) {
+            if !first.is_ready() {
+                first.go_on();
             }
-            living.push(self.first);
+            living.push(first);
         }
         if victim != Victim::AllSiblings {
             living.extend(self.second);

@@ -1,6 +1,8 @@
 //! Attached to, replaced, lingering, kept.
 
-use std::{thread::sleep, time::Duration};
+use std::{fs, thread::sleep, time::Duration};
+
+use serde_json::Value;
 
 use super::{
     process::Asking,
@@ -151,6 +153,39 @@ fn without_docker_one_sentence_says_what_to_do_and_no_file_stays() {
 
     assert!(
         failed.contains("start it (`make up` does), or set DOCKER_HOST"),
+        "{failed}"
+    );
+    assert_eq!(remains::of(&prefix, directory.path()), Vec::<String>::new());
+}
+
+#[test]
+fn an_engine_that_the_environment_names_wins_and_nothing_is_started() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut owner = Asking::of(&unique("owner"), elsewhere.path()).start();
+    let [_, name, port] = owner.ready();
+    let state = fs::read(elsewhere.path().join(format!("{name}.json"))).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let password = state["members"][0]["endpoint"]["environment"]["SUHO_NATS_PASSWORD"]
+        .as_str()
+        .unwrap();
+    let prefix = unique("foreign");
+    let naming = |port: &str| {
+        Asking::of(&prefix, directory.path()).with("NATS_URL", &format!("nats://suho:{password}@127.0.0.1:{port}"))
+    };
+
+    let mut guest = naming(&port)
+        // Nobody needs it.
+        .with("DOCKER_HOST", "unix:///nowhere.sock")
+        .start();
+    let [origin, _, same] = guest.ready();
+    assert_eq!((origin.as_str(), same), ("Foreign", port));
+    guest.end();
+    let failed = naming("1").start().hears("failed");
+    owner.end();
+
+    assert!(
+        failed.contains("the environment says where suho-nats-server is"),
         "{failed}"
     );
     assert_eq!(remains::of(&prefix, directory.path()), Vec::<String>::new());

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::super::super::EngineError;
 use super::super::super::http::Caller;
 use super::super::super::tenancy::TenantName;
+use super::super::client;
 use super::names;
+use super::turns::Turn;
 use crate::deployment::{Secret, Service};
 
 /// What of the deployment's list of administrators says the same of roles.
@@ -48,6 +50,7 @@ fn set(service: &mut Service, name: &str, value: &Secret, at: crate::deployment:
 pub(super) async fn grant(caller: &Caller<'_>, tenant: &TenantName) -> Result<Option<String>, EngineError> {
     let making = format!("make the user {tenant}");
     let user = user(tenant);
+    let turn = Turn::come().await;
     let (mut status, mut answer) = ask(caller, Method::POST, &user, &Value::Null, &making).await?;
     if status == StatusCode::CONFLICT {
         // One that was half made: its key was told to somebody who is gone.
@@ -60,6 +63,10 @@ pub(super) async fn grant(caller: &Caller<'_>, tenant: &TenantName) -> Result<Op
     let Some(key) = answer["apikey"].as_str() else {
         return Err(refused(caller, &making, status, &answer));
     };
+    // The server has seen the key once when the tenant comes with it.
+    let by_tenant = client::connect_with(caller.endpoint, key)?;
+    by_tenant.send(Method::GET, "/v1/users/own-info", &making).await?;
+    drop(turn);
     let steps = [
         ("/v1/authz/roles".to_owned(), role(tenant)),
         (

@@ -6,12 +6,14 @@
 //! - [`handle`]: what a program does with its collections.
 //! - [`names`]: which name is whose.
 //! - [`snapshots`]: what was in a tenant's collections, kept in others.
+//! - [`turns`]: one key after the other.
 
 mod access;
 mod collections;
 mod handle;
 mod names;
 mod snapshots;
+mod turns;
 
 use async_trait::async_trait;
 

@@ -347,7 +347,8 @@ async fn tenants_of_a_server_that_the_user_names_begin_with_his_schema() {
 }
 
 #[tokio::test]
-async fn sixty_four_tenants_sixteen_at_a_time() {
+async fn sixteen_tenants_alone_and_sixty_four_sixteen_at_a_time() {
+    many(16, 1).await;
     many(64, 16).await;
 }
 

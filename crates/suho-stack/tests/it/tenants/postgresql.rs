@@ -16,10 +16,7 @@ use suho_stack::{
     },
     stack::{ImageSource, Stack},
 };
-use tokio::{
-    sync::Mutex,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Mutex, time::sleep};
 use tokio_postgres::{Client, NoTls, error::SqlState};
 
 const SERVICE: &str = "suho-postgresql";
@@ -450,22 +447,33 @@ async fn a_removal_leaves_nothing_also_of_what_was_half_made_or_is_in_use() {
     }
 }
 
+/// The server clones on when nobody waits for it any longer, and the removal comes while it does.
 #[rstest]
 #[tokio::test]
-async fn what_is_cut_off_is_removed_by_its_name_alone(#[values(2, 8, 15, 25, 40, 60)] milliseconds: u64) {
+async fn what_is_cut_off_in_the_middle_is_removed_by_its_name_alone(
+    #[values("CREATE DATABASE", "CREATE ROLE", "pg_advisory_lock", "DROP DATABASE")] statement: &str,
+) {
     let stack = lent().await;
     let endpoint = endpoint(&stack);
+    let admin = administrator(&endpoint, "postgres").await;
     let tenant = TenantName::random();
     let none = Migrations::new();
+    let at_it = format!(
+        "SELECT query FROM pg_stat_activity WHERE query LIKE '%{statement}%{tenant}%' AND pid != pg_backend_pid()"
+    );
+    let reached = async { while texts(&admin, &at_it).await.is_empty() {} };
+    let life = async {
+        let room = tenancy().make(&endpoint, &tenant, &none).await.unwrap();
+        tenancy().remove(&endpoint, &room.tenant).await.unwrap();
+    };
 
-    let _ = timeout(
-        Duration::from_millis(milliseconds),
-        tenancy().make(&endpoint, &tenant, &none),
-    )
-    .await;
+    tokio::select! {
+        () = life => {}
+        () = reached => {}
+    }
     tenancy().remove(&endpoint, &tenant).await.unwrap();
 
-    sleep(Duration::from_millis(150)).await;
+    sleep(Duration::from_millis(300)).await;
     assert_eq!(left_of(&endpoint, &tenant).await, Vec::<String>::new());
 }
 
@@ -611,7 +619,8 @@ async fn a_user_who_may_make_no_database_is_told_so() {
 }
 
 #[tokio::test]
-async fn sixty_four_tenants_sixteen_at_a_time() {
+async fn sixteen_tenants_alone_and_sixty_four_sixteen_at_a_time() {
+    many(16, 1).await;
     many(64, 16).await;
 }
 

@@ -114,12 +114,16 @@ fn platform(kafka: &Engaged) -> ClientConfig {
     config
 }
 
-/// The first error that a consumer hears.
+/// The first error that a consumer hears, once its group has a coordinator.
 fn heard(consumer: &BaseConsumer) -> Option<Code> {
     let start = Instant::now();
     while start.elapsed() < LIMIT {
-        if let Some(Err(error)) = consumer.poll(Duration::from_millis(100)) {
-            return error.rdkafka_error_code();
+        let polled = consumer.poll(Duration::from_millis(100));
+        let code = polled
+            .and_then(Result::err)
+            .and_then(|error| error.rdkafka_error_code());
+        if code.is_some_and(|code| code != Code::WaitingForCoordinator) {
+            return code;
         }
     }
     None

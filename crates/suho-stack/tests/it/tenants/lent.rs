@@ -41,14 +41,15 @@ impl Lent {
 
     /// For a test that takes a few places.
     pub async fn few(&self) -> (Engaged, RwLockReadGuard<'_, ()>) {
-        let guard = self.places.read().await;
-        (self.engage().await, guard)
+        // The stack first, which then outlives the tests that are waited for.
+        let engaged = self.engage().await;
+        (engaged, self.places.read().await)
     }
 
     /// For a test that takes as many places as it likes.
     pub async fn all(&self) -> (Engaged, RwLockWriteGuard<'_, ()>) {
-        let guard = self.places.write().await;
-        (self.engage().await, guard)
+        let engaged = self.engage().await;
+        (engaged, self.places.write().await)
     }
 
     async fn engage(&self) -> Engaged {

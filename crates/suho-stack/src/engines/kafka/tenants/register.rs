@@ -4,10 +4,10 @@
 //! no register: the broker adds to them whatever it is told. An offset is given once.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::super::super::tenancy::places::{Log, Numbered};
 use super::super::super::{Endpoint, EngineError};
@@ -22,7 +22,7 @@ const CONFIG: &[(&str, &str)] = &[
     ("retention.bytes", "-1"),
 ];
 const TOPIC_ALREADY_EXISTS: i16 = 36;
-/// How long a topic that was just made may take until its partition has a leader.
+/// How long a topic that was just made may take until all of the broker knows it.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -58,16 +58,25 @@ impl<'a> Entries<'a> {
                 return Err(self.endpoint.failed(creating)(format!("error {code}: {message}")));
             }
         }
-        let led = async {
-            while self.wire.beginning(TOPIC).await?.is_err() {
-                sleep(PAUSE).await;
-            }
-            Ok::<_, io::Error>(())
-        };
-        let led = timeout(PATIENCE, led)
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let led = self.until_known(None).await;
         led.map_err(self.endpoint.failed(creating))
+    }
+
+    /// Asks where the topic begins, or produces `batch`, until the broker knows the topic: its parts hear one after the other of
+    /// a topic that was just made.
+    async fn until_known(&mut self, batch: Option<&Batch<'_>>) -> io::Result<()> {
+        let start = Instant::now();
+        loop {
+            let answer = match batch {
+                Some(batch) => self.wire.produce(TOPIC, batch).await?,
+                None => self.wire.beginning(TOPIC).await?,
+            };
+            match answer {
+                Ok(_) => return Ok(()),
+                Err(refusal) if start.elapsed() >= PATIENCE => return Err(code(refusal)),
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
     }
 
     async fn fetch_all(&mut self) -> io::Result<Vec<Numbered>> {
@@ -100,9 +109,8 @@ impl Log for Entries<'_> {
             sequence: -1,
             value: &entry,
         };
-        let stored = self.wire.produce(TOPIC, &batch).await;
-        let stored = stored.map_err(self.endpoint.failed(WRITING))?;
-        stored.map(drop).map_err(code).map_err(self.endpoint.failed(WRITING))
+        let stored = self.until_known(Some(&batch)).await;
+        stored.map_err(self.endpoint.failed(WRITING))
     }
 
     async fn read(&mut self) -> Result<Vec<Numbered>, EngineError> {

@@ -65,7 +65,8 @@ pub(in super::super) fn lend(service: &mut Service, files: Files) -> Result<File
         action: "add accounts for tenants to its configuration".to_owned(),
         source: reason.into(),
     };
-    let Some(file) = Setting::files_of(service).next().map(str::to_owned) else {
+    let is_the_servers = |file: &&str| file.ends_with("nats-server.conf");
+    let Some(file) = Setting::files_of(service).find(is_the_servers).map(str::to_owned) else {
         return Err(lending("the service mounts no file named nats-server.conf".to_owned()));
     };
     let lent = with_accounts(files, &file).map_err(lending)?;

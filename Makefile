@@ -13,6 +13,8 @@ progress = scripts/with-progress.sh
 report = $(dir $(suho))verify.html
 # One target directory for both, so that what both depend on is built once.
 in_example = env -C examples/trading-service CARGO_TARGET_DIR=$(abspath $(dir $(suho))..)
+# Nextest runs each test in a process: the stack has to outlive the moment between two of them.
+borrowing = $(in_example) SUHO_LINGER=1m
 nextest = $(HOME)/.cache/suho/tools/bin/cargo-nextest nextest
 
 help: ## This list
@@ -49,12 +51,12 @@ test: airgap ## Run every test, on real containers
 example: airgap ## Run the tests of the example, which borrow the stack, under both of cargo's runners
 	@scripts/bootstrap.sh tests
 	@$(progress) 'building the example' $(in_example) cargo test --locked --no-run
-	$(in_example) cargo test --locked
-	$(in_example) $(nextest) run --locked
+	$(borrowing) cargo test --locked
+	$(borrowing) $(nextest) run --locked
 
 bench: airgap ## Measure what tenants cost, against a container per test and bare clones
-	@$(progress) 'building the benchmark' cargo bench --locked --profile dev --package suho-testkit --no-run
-	cargo bench --locked --profile dev --package suho-testkit --bench tenants
+	@$(progress) 'building the benchmark' cargo bench --locked --profile dev --workspace --bench tenants --no-run
+	cargo bench --locked --profile dev --workspace --bench tenants
 
 lint: ## Check format, lints, documents and shell
 	cargo fmt --all --check

@@ -11,6 +11,7 @@
 //! - [`proof`]: the whole report of a fresh stack.
 //! - [`shared`]: one warm stack for every process, whoever is killed.
 //! - [`strangers`]: a door that was left open is found out.
+//! - [`tenants`]: each with a room of its own, which the others neither see nor disturb.
 //! - [`vocabulary`]: the lists of known names against what the live engines name.
 
 #![expect(
@@ -29,6 +30,7 @@ mod neighbours;
 mod proof;
 mod shared;
 mod strangers;
+mod tenants;
 mod vocabulary;
 
 use suho_stack::runtime::{Docker, sweep::Swept};

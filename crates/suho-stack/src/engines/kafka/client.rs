@@ -9,14 +9,19 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::super::{Endpoint, EngineError, Place};
+use crate::deployment::Secret;
 
 /// The listener for the host and that for the network: each tells its clients another address to go on at.
 pub(super) const PUBLISHED_PORT: u16 = 9092;
 const NETWORK_PORT: u16 = 29092;
-const PASSWORD: &str = "SUHO_KAFKA_PASSWORD";
+pub(super) const PASSWORD: &str = "SUHO_KAFKA_PASSWORD";
+/// The variable that names the service user where the broker is not ours; it is empty where that broker asks for nobody.
+pub(super) const SERVICE_USER: &str = "SUHO_KAFKA_USER";
 /// The service user.
 pub(super) const USER: &str = "suho";
 pub(super) const PROTOCOL: &str = "SASL_PLAINTEXT";
+/// The protocol of those who do not log in.
+pub(super) const PLAINTEXT: &str = "PLAINTEXT";
 pub(super) const MECHANISM: &str = "PLAIN";
 
 /// `host:port` of the listener for this place.
@@ -48,20 +53,62 @@ pub(super) fn unknown(endpoint: &Endpoint) -> Result<ClientConfig, EngineError> 
     Ok(config)
 }
 
-/// A configuration that logs in as the service user with `password`.
-pub(super) fn with_password(endpoint: &Endpoint, password: &str) -> Result<ClientConfig, EngineError> {
+/// A name and a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub user: String,
+    pub password: Secret,
+}
+
+impl Login {
+    /// The service user; none where the broker asks for nobody.
+    pub(super) fn of_service(endpoint: &Endpoint) -> Result<Option<Self>, EngineError> {
+        let user = endpoint.environment.get(SERVICE_USER);
+        let user = user.map_or(USER, Secret::expose);
+        if user.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            user: user.to_owned(),
+            password: Secret::new(password(endpoint)?),
+        }))
+    }
+}
+
+/// A configuration that logs in so; none where the broker asks for nobody.
+pub(super) fn with_login(endpoint: &Endpoint, login: Option<&Login>) -> Result<ClientConfig, EngineError> {
     let mut config = unknown(endpoint)?;
-    config
-        .set("security.protocol", PROTOCOL)
-        .set("sasl.mechanism", MECHANISM)
-        .set("sasl.username", USER)
-        .set("sasl.password", password);
+    if let Some(Login { user, password }) = login {
+        config
+            .set("security.protocol", PROTOCOL)
+            .set("sasl.mechanism", MECHANISM)
+            .set("sasl.username", user)
+            .set("sasl.password", password.expose());
+    }
     Ok(config)
 }
 
 /// A configuration that logs in as the service user.
 pub(super) fn known(endpoint: &Endpoint) -> Result<ClientConfig, EngineError> {
-    with_password(endpoint, password(endpoint)?)
+    with_login(endpoint, Login::of_service(endpoint)?.as_ref())
+}
+
+/// The variables with which programs find the broker and log in so.
+pub(super) fn variables(
+    endpoint: &Endpoint,
+    login: Option<&Login>,
+) -> Result<Vec<(&'static str, String)>, EngineError> {
+    let mut variables = vec![("KAFKA_BOOTSTRAP_SERVERS", address(endpoint)?)];
+    match login {
+        Some(Login { user, password }) => variables.extend([
+            ("KAFKA_SECURITY_PROTOCOL", PROTOCOL.to_owned()),
+            ("KAFKA_SASL_MECHANISM", MECHANISM.to_owned()),
+            ("KAFKA_SASL_USERNAME", user.clone()),
+            ("KAFKA_SASL_PASSWORD", password.expose().to_owned()),
+        ]),
+        None => variables.push(("KAFKA_SECURITY_PROTOCOL", PLAINTEXT.to_owned())),
+    }
+    Ok(variables)
 }
 
 /// Hears what librdkafka says besides its answers: why a broker refuses a client is said nowhere else.

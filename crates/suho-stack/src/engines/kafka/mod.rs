@@ -3,17 +3,20 @@
 //! # Layout
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
 //! - [`features`]: what the platform relies on, each with its check.
+//! - `foreign`: a broker that the user names.
 //! - [`known`]: the names that it knows, and what is wrong with others.
 //! - `publication`: ticks in a topic, for those who read it from there.
 //! - [`readiness`]: the metadata, the controller and the coordinator of groups.
 //! - [`round_trip`]: a topic with one record.
 //! - [`settings`]: what is configured, held against what the broker says and does.
 //! - [`strangers`]: those whom the broker does not know.
+//! - [`tenants`]: a user and a prefix for each.
 //! - [`topics`]: the declared topics.
 //! - [`wire`]: a handful of questions in Kafka's own protocol.
 
 mod client;
 pub mod features;
+mod foreign;
 pub mod known;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod publication;
@@ -21,6 +24,7 @@ mod readiness;
 mod round_trip;
 mod settings;
 mod strangers;
+mod tenants;
 mod topics;
 mod wire;
 
@@ -30,8 +34,12 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, serves, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
-use crate::deployment::{Declarations, Setting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use crate::deployment::{Declarations, Files, Service, Setting};
+use client::Login;
+pub use rdkafka;
+use tenants::KafkaTenancy;
+pub use tenants::KafkaTenant;
 use wire::Wire;
 
 /// Kafka.
@@ -82,26 +90,43 @@ impl Engine for Kafka {
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
-        Ok(vec![
-            ("KAFKA_BOOTSTRAP_SERVERS", client::address(endpoint)?),
-            ("KAFKA_SECURITY_PROTOCOL", client::PROTOCOL.to_owned()),
-            ("KAFKA_SASL_MECHANISM", client::MECHANISM.to_owned()),
-            ("KAFKA_SASL_USERNAME", client::USER.to_owned()),
-            ("KAFKA_SASL_PASSWORD", client::password(endpoint)?.to_owned()),
-        ])
+        client::variables(endpoint, Login::of_service(endpoint)?.as_ref())
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        foreign::endpoint(variable)
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&KafkaTenancy)
+    }
+
+    fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
+        tenants::lend(service, files)
     }
 }
 
 /// A connection on which Kafka's protocol is spoken as the service user.
 async fn log_in(endpoint: &Endpoint) -> Result<Wire, EngineError> {
-    log_in_at(endpoint, &client::address(endpoint)?).await
+    log_in_as(endpoint, Login::of_service(endpoint)?.as_ref()).await
+}
+
+/// The same as whoever logs in so; as nobody where the broker asks for none.
+async fn log_in_as(endpoint: &Endpoint, login: Option<&Login>) -> Result<Wire, EngineError> {
+    enter(endpoint, &client::address(endpoint)?, login).await
 }
 
 async fn log_in_at(endpoint: &Endpoint, address: &str) -> Result<Wire, EngineError> {
-    let password = client::password(endpoint)?;
+    enter(endpoint, address, Login::of_service(endpoint)?.as_ref()).await
+}
+
+async fn enter(endpoint: &Endpoint, address: &str, login: Option<&Login>) -> Result<Wire, EngineError> {
     let logging_in = async {
         let mut wire = Wire::connect(address).await?;
-        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
+        if let Some(Login { user, password }) = login {
+            let answer = wire.log_in(user, password.expose()).await?;
+            answer.map_err(io::Error::other)?;
+        }
         Ok::<_, io::Error>(wire)
     };
     logging_in.await.map_err(endpoint.failed("log in"))

@@ -1,6 +1,5 @@
 //! Whether the broker leads clients to itself, the controller works, and groups have their coordinator.
 
-use std::io;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -12,8 +11,8 @@ use tokio::sync::OnceCell;
 use super::super::scratch::Scratch;
 use super::super::{Endpoint, EngineError};
 use super::client::{self, Blocking, Words, listen};
+use super::log_in;
 use super::topics::of_topics;
-use super::wire::Wire;
 
 /// For the metadata: librdkafka reconnects many times meanwhile.
 const METADATA_LIMIT: Duration = Duration::from_millis(400);
@@ -56,14 +55,8 @@ pub(super) async fn ask(endpoint: &Endpoint, probe: &OnceCell<Probe>) -> Result<
 
 /// Logs in and asks for the least, over one connection: making a client of librdkafka takes longer than all of that.
 pub(super) async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
-    let address = client::address(endpoint)?;
-    let password = client::password(endpoint)?;
-    let greeted = async {
-        let mut wire = Wire::connect(&address).await?;
-        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
-        wire.metadata().await
-    };
-    greeted.await.map_err(endpoint.failed("ask for the metadata"))
+    let mut wire = log_in(endpoint).await?;
+    wire.metadata().await.map_err(endpoint.failed("ask for the metadata"))
 }
 
 /// The number of a broker that tells where clients go on: every later question goes there.
@@ -95,14 +88,8 @@ async fn ask_controller(admin: &AdminClient<Words>) -> KafkaResult<()> {
 /// otherwise. librdkafka asks for a coordinator no more than twice in a second.
 async fn ask_coordinator(endpoint: &Endpoint) -> Result<(), EngineError> {
     const ACTION: &str = "find the coordinator of a group";
-    let address = client::address(endpoint)?;
-    let password = client::password(endpoint)?;
-    let found = async {
-        let mut wire = Wire::connect(&address).await?;
-        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
-        wire.has_coordinator(GROUP).await
-    };
-    if found.await.map_err(endpoint.failed(ACTION))? {
+    let mut wire = log_in(endpoint).await?;
+    if wire.has_coordinator(GROUP).await.map_err(endpoint.failed(ACTION))? {
         Ok(())
     } else {
         Err(endpoint.unexpected(ACTION, "a coordinator", "none yet"))

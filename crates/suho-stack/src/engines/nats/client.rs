@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::asking::{CONNECT_LIMIT, Stranger};
 use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
+use crate::deployment::Secret;
 
 /// Where the server speaks its protocol.
 pub(super) const PORT: u16 = 4222;
@@ -32,49 +33,106 @@ pub const SYSTEM: User = User {
     password: "SUHO_NATS_SYSTEM_PASSWORD",
 };
 
+/// The variable that names the service user where the server is not ours; it is empty where that server asks for nobody.
+pub(super) const SERVICE_USER: &str = "SUHO_NATS_USER";
+
+/// A name and a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub user: String,
+    pub password: Secret,
+}
+
+impl Login {
+    /// The platform's programs; none where the server asks for nobody.
+    pub(super) fn of_service(endpoint: &Endpoint) -> Result<Option<Self>, EngineError> {
+        let user = endpoint.environment.get(SERVICE_USER);
+        let user = user.map_or(SERVICE.name, Secret::expose);
+        if user.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            user: user.to_owned(),
+            password: Secret::new(endpoint.credential(SERVICE.password)?),
+        }))
+    }
+
+    fn options(&self) -> ConnectOptions {
+        ConnectOptions::with_user_and_password(self.user.clone(), self.password.expose().to_owned())
+    }
+}
+
 /// Where and as whom the platform's programs connect.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
-    let password = endpoint.credential(SERVICE.password)?;
-    Ok(format!(
-        "nats://{}:{password}@{}",
-        SERVICE.name,
-        endpoint.address(PORT)?
-    ))
+    url_of(endpoint, Login::of_service(endpoint)?.as_ref())
+}
+
+/// Where `login` connects.
+pub(super) fn url_of(endpoint: &Endpoint, login: Option<&Login>) -> Result<String, EngineError> {
+    let address = endpoint.address(PORT)?;
+    Ok(match login {
+        Some(Login { user, password }) => format!("nats://{user}:{}@{address}", password.expose()),
+        None => format!("nats://{address}"),
+    })
 }
 
 /// The `JetStream` of the service user's account.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Context, EngineError> {
-    Ok(jetstream::new(connect_as(endpoint, SERVICE).await?))
+    let login = Login::of_service(endpoint)?;
+    Ok(jetstream::new(connect_with(endpoint, login.as_ref()).await?))
 }
 
 /// A connection of `user`'s.
 pub(super) async fn connect_as(endpoint: &Endpoint, user: User) -> Result<Client, EngineError> {
-    let password = endpoint.credential(user.password)?.to_owned();
-    let options = ConnectOptions::with_user_and_password(user.name.to_owned(), password);
+    let login = Login {
+        user: user.name.to_owned(),
+        password: Secret::new(endpoint.credential(user.password)?),
+    };
+    connect_with(endpoint, Some(&login)).await
+}
+
+/// A connection of whoever logs in so.
+pub(super) async fn connect_with(endpoint: &Endpoint, login: Option<&Login>) -> Result<Client, EngineError> {
+    let name = login.map_or("nobody", |login| login.user.as_str());
+    let options = login.map_or_else(ConnectOptions::new, Login::options);
     open(endpoint, options)
         .await?
-        .map_err(endpoint.failed(format!("connect as {}", user.name)))
+        .map_err(endpoint.failed(format!("connect as {name}")))
 }
 
 /// What the server answers to `subject`, which only the system account may ask.
 pub(super) async fn ask_system(endpoint: &Endpoint, subject: &'static str) -> Result<Value, EngineError> {
-    let action = "ask the server through its system account";
-    let answer = connect_as(endpoint, SYSTEM)
-        .await?
-        .request(subject, Vec::new().into())
-        .await
-        .map_err(endpoint.failed(action))?;
-    let mut answer: Value = serde_json::from_slice(&answer.payload).map_err(endpoint.failed(action))?;
+    let system = connect_as(endpoint, SYSTEM).await?;
+    let mut answer = ask(endpoint, &system, subject.to_owned(), Value::Null).await?;
     Ok(answer["data"].take())
 }
 
-/// Whether the server lets `user` in; one that cannot be reached has said neither.
-pub(super) async fn lets_in(endpoint: &Endpoint, user: &str, password: &str) -> Result<bool, EngineError> {
-    let options = ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned());
-    match open(endpoint, options).await? {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ConnectErrorKind::AuthorizationViolation => Ok(false),
-        Err(error) => Err(endpoint.failed(format!("log in as {user}"))(error)),
+/// What the server answers a client of the system account.
+pub(super) async fn ask(
+    endpoint: &Endpoint,
+    system: &Client,
+    subject: String,
+    question: Value,
+) -> Result<Value, EngineError> {
+    let action = "ask the server through its system account";
+    let question = if question.is_null() {
+        Vec::new()
+    } else {
+        question.to_string().into_bytes()
+    };
+    let answer = system
+        .request(subject, question.into())
+        .await
+        .map_err(endpoint.failed(action))?;
+    serde_json::from_slice(&answer.payload).map_err(endpoint.failed(action))
+}
+
+/// The connection of whoever logs in so, if the server lets him in; one that cannot be reached has said neither.
+pub(super) async fn enter(endpoint: &Endpoint, login: &Login) -> Result<Option<Client>, EngineError> {
+    match open(endpoint, login.options()).await? {
+        Ok(client) => Ok(Some(client)),
+        Err(error) if error.kind() == ConnectErrorKind::AuthorizationViolation => Ok(None),
+        Err(error) => Err(endpoint.failed(format!("log in as {}", login.user))(error)),
     }
 }
 

@@ -2,22 +2,26 @@
 //!
 //! # Layout
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
+//! - `foreign`: a server that the user names.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - `relay`: ticks from a publisher to a consumer.
 //! - [`features`]: streams, consumers, key-value buckets, object stores, accounts.
 //! - [`round_trip`]: a stream in memory with one message.
 //! - [`settings`]: every leaf of the file and every variable against what the live server says.
 //! - [`streams`]: the declared streams.
+//! - [`tenants`]: an account of its own for each.
 
 pub mod features;
 
 mod client;
+mod foreign;
 mod known;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod relay;
 mod round_trip;
 mod settings;
 mod streams;
+mod tenants;
 
 use std::error::Error;
 
@@ -25,8 +29,11 @@ use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
-use crate::deployment::{Declarations, Setting};
+use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use crate::deployment::{Declarations, Files, Service, Setting};
+pub use async_nats;
+use tenants::NatsTenancy;
+pub use tenants::NatsTenant;
 
 /// NATS with `JetStream`.
 #[derive(Debug)]
@@ -72,6 +79,18 @@ impl Engine for Nats {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("NATS_URL", client::url(endpoint)?)])
+    }
+
+    fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
+        variable("NATS_URL").map(|url| foreign::endpoint(&url)).transpose()
+    }
+
+    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+        Some(&NatsTenancy)
+    }
+
+    fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
+        tenants::lend(service, files)
     }
 }
 

@@ -3,12 +3,15 @@
 //! # Layout
 //! - `migrations`: what a user wants every room to begin with.
 //! - `name`: a tenant's name, which every engine takes.
+//! - `places`: who has which of the places that an engine was started with.
 //! - `room`: what there is to know of a room, and the way in.
 //!
 //! What a room is in one engine - a database, an account, a prefix - is told in that engine's own folder.
 
 mod migrations;
 mod name;
+#[cfg(any(feature = "kafka", feature = "nats"))]
+pub(super) mod places;
 mod room;
 
 use std::fmt::Debug;

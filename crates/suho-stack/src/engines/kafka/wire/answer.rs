@@ -188,6 +188,155 @@ impl<'a> Answer<'a> {
         Ok(accesses)
     }
 
+    /// Of `CreateAcls` and `DeleteAcls`, version 1: the first refusal of any entry.
+    pub(super) fn first_refusal(
+        mut self,
+        mut skip: impl FnMut(&mut Self) -> io::Result<()>,
+    ) -> io::Result<Option<String>> {
+        let _throttled = self.int()?;
+        for _ in 0..self.int()? {
+            if let Some(refusal) = self.outcome()? {
+                return Ok(Some(refusal));
+            }
+            skip(&mut self)?;
+        }
+        Ok(None)
+    }
+
+    /// What `DeleteAcls` says of each entry that it deleted.
+    pub(super) fn deleted_access(&mut self) -> io::Result<()> {
+        for _ in 0..self.int()? {
+            let _outcome = self.outcome()?;
+            let _kind_of_resource = self.byte()?;
+            let _name = self.text()?;
+            let _pattern = self.byte()?;
+            let _principal = self.text()?;
+            let _host = self.text()?;
+            let _operation_and_permission = self.bytes(2)?;
+        }
+        Ok(())
+    }
+
+    /// Of `CreateTopics`, version 2, of one topic: its error code and message.
+    pub(super) fn created(mut self) -> io::Result<Result<(), (i16, String)>> {
+        let _throttled = self.int()?;
+        let _topics = self.int()?;
+        let _topic = self.text()?;
+        let code = self.short()?;
+        let message = self.text()?;
+        if code == 0 {
+            return Ok(Ok(()));
+        }
+        Ok(Err((code, message.unwrap_or_default())))
+    }
+
+    /// Of `DeleteTopics`, version 1, and `DeleteGroups`, version 0: the error code of each name.
+    pub(super) fn deleted(mut self) -> io::Result<Vec<(String, i16)>> {
+        let _throttled = self.int()?;
+        (0..self.int()?)
+            .map(|_| Ok((self.text()?.unwrap_or_default(), self.short()?)))
+            .collect()
+    }
+
+    /// Of `Metadata`, version 2: the names of the topics.
+    pub(super) fn topics(mut self) -> io::Result<Vec<String>> {
+        for _ in 0..self.int()? {
+            self.broker()?;
+        }
+        let _cluster = self.text()?;
+        let _controller = self.int()?;
+        let mut topics = Vec::new();
+        for _ in 0..self.int()? {
+            let _error = self.short()?;
+            topics.push(self.text()?.unwrap_or_default());
+            let _is_internal = self.byte()?;
+            for _ in 0..self.int()? {
+                let _error_and_number_and_leader = self.bytes(10)?;
+                for _ in 0..2 {
+                    let _replicas = (0..self.int()?).map(|_| self.int()).collect::<io::Result<Vec<_>>>()?;
+                }
+            }
+        }
+        Ok(topics)
+    }
+
+    /// Of `ListGroups`, version 0.
+    pub(super) fn groups(mut self) -> io::Result<Vec<String>> {
+        match self.short()? {
+            0 => {}
+            code => return Err(io::Error::other(format!("error {code}"))),
+        }
+        let mut groups = Vec::new();
+        for _ in 0..self.int()? {
+            groups.push(self.text()?.unwrap_or_default());
+            let _protocol = self.text()?;
+        }
+        Ok(groups)
+    }
+
+    /// Of `DescribeGroups`, version 0, of one group: the numbers of its members.
+    pub(super) fn members(mut self) -> io::Result<Vec<String>> {
+        let _groups = self.int()?;
+        let _error = self.short()?;
+        for _ in 0..4 {
+            let _group_and_state_and_protocol = self.text()?;
+        }
+        let mut members = Vec::new();
+        for _ in 0..self.int()? {
+            members.push(self.text()?.unwrap_or_default());
+            let _client = self.text()?;
+            let _host = self.text()?;
+            for _ in 0..2 {
+                let length = usize::try_from(self.int()?).unwrap_or(0);
+                let _metadata_and_assignment = self.bytes(length)?;
+            }
+        }
+        Ok(members)
+    }
+
+    /// Of `ListOffsets`, version 1, of one partition: the offset, or the code of the refusal.
+    pub(super) fn listed(mut self) -> io::Result<Result<i64, i16>> {
+        let _topics = self.int()?;
+        let _topic = self.text()?;
+        let _partitions = self.int()?;
+        let _partition = self.int()?;
+        let code = self.short()?;
+        let _timestamp = self.long()?;
+        let offset = self.long()?;
+        Ok(if code == 0 { Ok(offset) } else { Err(code) })
+    }
+
+    /// Of `Fetch`, version 4, of one partition: where it ends, and the batches.
+    pub(super) fn fetched(mut self) -> io::Result<(i64, &'a [u8])> {
+        let _throttled = self.int()?;
+        let _topics = self.int()?;
+        let _topic = self.text()?;
+        let _partitions = self.int()?;
+        let _partition = self.int()?;
+        match self.short()? {
+            0 => {}
+            code => return Err(io::Error::other(format!("error {code}"))),
+        }
+        let end = self.long()?;
+        let _last_stable = self.long()?;
+        for _ in 0..self.int()? {
+            let _aborted = self.bytes(16)?;
+        }
+        let length = usize::try_from(self.int()?).unwrap_or(0);
+        Ok((end, self.bytes(length)?))
+    }
+
+    /// Of `DeleteRecords`, version 0, of one partition: the code of its refusal; 0 for none.
+    pub(super) fn forgotten(mut self) -> io::Result<i16> {
+        let _throttled = self.int()?;
+        let _topics = self.int()?;
+        let _topic = self.text()?;
+        let _partitions = self.int()?;
+        let _partition = self.int()?;
+        let _start = self.long()?;
+        self.short()
+    }
+
     /// An error code and its message; nothing for a success.
     fn outcome(&mut self) -> io::Result<Option<String>> {
         let code = self.short()?;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-pub(super) use access::Access;
+pub(super) use access::{Access, Domain};
 use answer::Answer;
 pub(super) use answer::{Broker, Cluster, Config, Kind, Source};
 pub(super) use records::{Batch, Identity};
@@ -164,6 +164,138 @@ impl Wire {
         self.ask(31, 1, &body).await.map(drop)
     }
 
+    /// `CreateAcls` of a whole domain.
+    pub(super) async fn give(&mut self, domain: &Domain) -> io::Result<()> {
+        let answer = self.ask(30, 1, &domain.creations()?).await?;
+        refused(Answer::to(&answer).first_refusal(|_| Ok(()))?)
+    }
+
+    /// `DeleteAcls` of whatever `prefix` begins the names of.
+    pub(super) async fn take_away(&mut self, prefix: &str) -> io::Result<()> {
+        let body = [&array_of(1)?[..], &access::filter_of_prefix(prefix)?].concat();
+        let answer = self.ask(31, 1, &body).await?;
+        refused(Answer::to(&answer).first_refusal(Answer::deleted_access)?)
+    }
+
+    /// `CreateTopics` of one topic with one replica; the inner error is the code and message of a refusal.
+    pub(super) async fn create_topic(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        config: &[(&str, &str)],
+    ) -> io::Result<Result<(), (i16, String)>> {
+        let mut body = [
+            &array_of(1)?[..],
+            &string(name)?,
+            &partitions.to_be_bytes(),
+            // One replica: brokers before 2.4 have no word for their default.
+            &1_i16.to_be_bytes(),
+            &array_of(0)?,
+            &array_of(config.len())?,
+        ]
+        .concat();
+        for (key, value) in config {
+            body.extend([string(key)?, string(value)?].concat());
+        }
+        body.extend(OPERATION_LIMIT.to_be_bytes());
+        // Not only to be validated.
+        body.push(0);
+        let answer = self.ask(19, 2, &body).await?;
+        Answer::to(&answer).created()
+    }
+
+    /// `DeleteTopics`: the error code of each.
+    pub(super) async fn delete_topics(&mut self, names: &[String]) -> io::Result<Vec<(String, i16)>> {
+        let body = [&strings(names)?[..], &OPERATION_LIMIT.to_be_bytes()].concat();
+        let answer = self.ask(20, 1, &body).await?;
+        Answer::to(&answer).deleted()
+    }
+
+    /// `Metadata` of all topics: their names.
+    pub(super) async fn topics(&mut self) -> io::Result<Vec<String>> {
+        let answer = self.ask(3, 2, &[0xff; 4]).await?;
+        Answer::to(&answer).topics()
+    }
+
+    /// `ListGroups`: their names.
+    pub(super) async fn groups(&mut self) -> io::Result<Vec<String>> {
+        let answer = self.ask(16, 0, &[]).await?;
+        Answer::to(&answer).groups()
+    }
+
+    /// `DescribeGroups` and `LeaveGroup`: in the name of each member of `group`.
+    pub(super) async fn empty_group(&mut self, group: &str) -> io::Result<()> {
+        let answer = self.ask(15, 0, &strings(&[group.to_owned()])?).await?;
+        for member in Answer::to(&answer).members()? {
+            // One who has left by himself is gone as well.
+            self.ask(13, 0, &[string(group)?, string(&member)?].concat()).await?;
+        }
+        Ok(())
+    }
+
+    /// `DeleteGroups`: the error code of each.
+    pub(super) async fn delete_groups(&mut self, names: &[String]) -> io::Result<Vec<(String, i16)>> {
+        let answer = self.ask(42, 0, &strings(names)?).await?;
+        Answer::to(&answer).deleted()
+    }
+
+    /// `ListOffsets`: where partition 0 of `topic` begins, or the code of the refusal.
+    pub(super) async fn beginning(&mut self, topic: &str) -> io::Result<Result<i64, i16>> {
+        const EARLIEST: i64 = -2;
+        let body = [
+            // No replica of ours, one topic.
+            &(-1_i32).to_be_bytes()[..],
+            &array_of(1)?,
+            &string(topic)?,
+            // One partition, its number.
+            &[0, 0, 0, 1, 0, 0, 0, 0],
+            &EARLIEST.to_be_bytes(),
+        ]
+        .concat();
+        let answer = self.ask(2, 1, &body).await?;
+        Answer::to(&answer).listed()
+    }
+
+    /// `Fetch` from partition 0 of `topic`: where it ends, and the values from `offset` on that fit into one answer.
+    pub(super) async fn fetch(&mut self, topic: &str, offset: i64) -> io::Result<(i64, Vec<(i64, Vec<u8>)>)> {
+        const BYTES: i32 = 512 << 10;
+        let body = [
+            // No replica of ours, at once, with as little as there is.
+            &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0][..],
+            &BYTES.to_be_bytes(),
+            // Also what is not committed, one topic.
+            &[0],
+            &array_of(1)?,
+            &string(topic)?,
+            // One partition, its number.
+            &[0, 0, 0, 1, 0, 0, 0, 0],
+            &offset.to_be_bytes(),
+            &BYTES.to_be_bytes(),
+        ]
+        .concat();
+        let answer = self.ask(1, 4, &body).await?;
+        let (end, batches) = Answer::to(&answer).fetched()?;
+        Ok((end, records::values(batches)?))
+    }
+
+    /// `DeleteRecords`: forgets what partition 0 of `topic` has before `offset`.
+    pub(super) async fn forget(&mut self, topic: &str, offset: i64) -> io::Result<()> {
+        let body = [
+            &array_of(1)?[..],
+            &string(topic)?,
+            // One partition, its number.
+            &[0, 0, 0, 1, 0, 0, 0, 0],
+            &offset.to_be_bytes(),
+            &OPERATION_LIMIT.to_be_bytes(),
+        ]
+        .concat();
+        let answer = self.ask(21, 0, &body).await?;
+        match Answer::to(&answer).forgotten()? {
+            0 => Ok(()),
+            code => Err(io::Error::other(format!("error {code}"))),
+        }
+    }
+
     /// Sends a request and returns its answer, from after the header.
     async fn ask(&mut self, key: i16, version: i16, body: &[u8]) -> io::Result<Vec<u8>> {
         let mut request = Vec::with_capacity(14 + body.len());
@@ -197,6 +329,23 @@ pub(super) enum Described {
 
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
+
+/// How long the broker may take to make or remove topics, in milliseconds: on a busy machine several at once take seconds.
+const OPERATION_LIMIT: i32 = 30_000;
+
+fn refused(refusal: Option<String>) -> io::Result<()> {
+    refusal.map_or(Ok(()), |refusal| Err(io::Error::other(refusal)))
+}
+
+/// What an array of `count` items begins with.
+fn array_of(count: usize) -> io::Result<[u8; 4]> {
+    Ok(i32::try_from(count).map_err(io::Error::other)?.to_be_bytes())
+}
+
+fn strings(texts: &[String]) -> io::Result<Vec<u8>> {
+    let texts = texts.iter().map(|text| string(text)).collect::<io::Result<Vec<_>>>()?;
+    Ok([&array_of(texts.len())?[..], &texts.concat()].concat())
+}
 
 fn string(text: &str) -> io::Result<Vec<u8>> {
     let length = i16::try_from(text.len()).map_err(io::Error::other)?;

@@ -57,6 +57,73 @@ impl Batch<'_> {
     }
 }
 
+/// The values of the records in `batches`, each with its offset. A batch that is cut off at the end is left to the next fetch.
+pub(super) fn values(mut batches: &[u8]) -> io::Result<Vec<(i64, Vec<u8>)>> {
+    let mut values = Vec::new();
+    // The first offset and the length.
+    while let Some((head, rest)) = batches.split_at_checked(12) {
+        let first = i64::from_be_bytes(head[..8].try_into().map_err(io::Error::other)?);
+        let length = i32::from_be_bytes(head[8..].try_into().map_err(io::Error::other)?);
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        let Some((batch, next)) = rest.split_at_checked(length) else {
+            break;
+        };
+        batches = next;
+        // The leader's epoch, the version, the checksum; then attributes, of which the lowest bits name a compression.
+        let (_, batch) = batch.split_at_checked(9).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (fixed, records) = batch.split_at_checked(40).ok_or(io::ErrorKind::UnexpectedEof)?;
+        if fixed[1] & 0b111 != 0 {
+            return Err(io::Error::other("the records are compressed"));
+        }
+        let count = i32::from_be_bytes(fixed[36..].try_into().map_err(io::Error::other)?);
+        let mut records = Varints { rest: records };
+        for _ in 0..count {
+            let length = records.length()?;
+            let mut record = Varints {
+                rest: records.bytes(length)?,
+            };
+            let _attributes = record.bytes(1)?;
+            let _time = record.number()?;
+            let offset = first + record.number()?;
+            let key = record.length()?;
+            let _key = record.bytes(key)?;
+            let length = record.length()?;
+            values.push((offset, record.bytes(length)?.to_vec()));
+        }
+    }
+    Ok(values)
+}
+
+/// What is left to read of records.
+struct Varints<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Varints<'a> {
+    fn number(&mut self) -> io::Result<i64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.bytes(1)?[0];
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
+            }
+        }
+        Err(io::Error::other("a number does not end"))
+    }
+
+    /// -1, for nothing at all, is 0.
+    fn length(&mut self) -> io::Result<usize> {
+        usize::try_from(self.number()?.max(0)).map_err(io::Error::other)
+    }
+
+    fn bytes(&mut self, count: usize) -> io::Result<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+}
+
 /// A number in groups of seven bits, small ones of either sign first.
 fn varint(number: i64) -> Vec<u8> {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
@@ -117,6 +184,22 @@ mod tests {
             let length = bytes.get(8..12).and_then(|length| length.try_into().ok()).map(i32::from_be_bytes);
             prop_assert_eq!(length.and_then(|length| usize::try_from(length).ok()), Some(bytes.len() - 12));
             prop_assert!(bytes.len() > value.len());
+        }
+
+        #[test]
+        fn what_is_sent_is_what_is_fetched(values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..5)) {
+            let batches = values.iter().map(|value| Batch { identity: Identity::NONE, sequence: -1, value });
+            let mut bytes = batches.map(|batch| batch.encode().unwrap_or_default()).collect::<Vec<_>>().concat();
+            // The beginning of another one, which says that more is to come.
+            bytes.extend([0; 11]);
+            bytes.extend([9; 9]);
+            let found = super::values(&bytes).unwrap_or_default();
+            prop_assert_eq!(found, values.iter().map(|value| (0, value.clone())).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn no_bytes_are_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = super::values(&bytes);
         }
     }
 }

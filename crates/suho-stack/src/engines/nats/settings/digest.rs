@@ -74,7 +74,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 }
 
 /// `1000`, `1k` for a thousand, `1kb` and `1ki` for 1024.
-pub(super) fn number(text: &str) -> Option<i64> {
+pub(in super::super) fn number(text: &str) -> Option<i64> {
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || c == '-'))
         .unwrap_or(text.len());

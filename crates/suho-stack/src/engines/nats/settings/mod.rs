@@ -9,35 +9,53 @@ mod digest;
 use std::collections::BTreeMap;
 
 use async_nats::jetstream::account::Account;
+use async_nats::jetstream::{self, Context};
+use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::super::go;
 use super::super::proving::{Finding, SettingVerdict};
 use super::super::{Endpoint, EngineError};
-use super::client;
-use crate::deployment::{Setting, SettingKind, SettingValue};
+use super::client::{self, Login};
+use crate::deployment::{Secret, Setting, SettingKind, SettingValue};
+pub(super) use digest::number;
 
 /// What `/varz` shows, without its port: the system account may ask.
 const VARIABLES: &str = "$SYS.REQ.SERVER.PING.VARZ";
+/// How many users log in at the same time.
+const AT_ONCE: usize = 8;
 
 /// What the server and the account say of themselves.
 struct View<'a> {
     settings: &'a [Setting],
     /// The server's variables, as the monitoring port would show them.
     server: Value,
-    account: Account,
+    /// By their names, those that somebody was let into.
+    accounts: BTreeMap<String, Account>,
     /// By the path of a user: whether its name and password open a connection.
     logs_in: BTreeMap<String, bool>,
 }
 
 /// One finding for each setting.
 pub(super) async fn prove(endpoint: &Endpoint, settings: &[Setting]) -> Result<Vec<Finding>, EngineError> {
-    let view = View {
+    let mut view = View {
         settings,
         server: client::ask_system(endpoint, VARIABLES).await?,
-        account: account(endpoint).await?,
-        logs_in: log_in_everybody(endpoint, settings).await?,
+        accounts: BTreeMap::from([(
+            "SUHO".to_owned(),
+            account(endpoint, client::connect(endpoint).await?).await?,
+        )]),
+        logs_in: BTreeMap::new(),
     };
+    for users in users(settings).chunks(AT_ONCE) {
+        let entered = try_join_all(users.iter().map(|user| enter(endpoint, settings, user))).await?;
+        for (user, (is_let_in, limits)) in users.iter().zip(entered) {
+            view.logs_in.insert((*user).to_owned(), is_let_in);
+            if let (Some(account), Some(limits)) = (account_of(user), limits) {
+                view.accounts.entry(account.to_owned()).or_insert(limits);
+            }
+        }
+    }
     let findings: Vec<Option<Finding>> = settings
         .iter()
         .map(|setting| match setting.kind {
@@ -98,25 +116,41 @@ impl Told<'_> {
     }
 }
 
-async fn account(endpoint: &Endpoint) -> Result<Account, EngineError> {
-    let jetstream = client::connect(endpoint).await?;
+async fn account(endpoint: &Endpoint, jetstream: Context) -> Result<Account, EngineError> {
     let account = jetstream.query_account().await;
     account.map_err(endpoint.failed("ask JetStream for the account's limits"))
 }
 
-/// Tries the name and the password of every user that the file names.
-async fn log_in_everybody(endpoint: &Endpoint, settings: &[Setting]) -> Result<BTreeMap<String, bool>, EngineError> {
-    let mut logs_in = BTreeMap::new();
-    for setting in settings {
-        let Some(user) = setting.key.strip_suffix(".password") else {
-            continue;
-        };
-        let name = value_of(settings, SettingKind::File, &format!("{user}.user")).unwrap_or_default();
-        let password = filled(settings, setting.value.expose()).unwrap_or_default();
-        let is_let_in = client::lets_in(endpoint, name, &password).await?;
-        logs_in.insert(user.to_owned(), is_let_in);
-    }
-    Ok(logs_in)
+/// The paths of the users that the file names.
+fn users(settings: &[Setting]) -> Vec<&str> {
+    let passwords = settings.iter().map(|setting| setting.key.strip_suffix(".password"));
+    passwords.flatten().collect()
+}
+
+/// `SUHO` of `accounts.SUHO.users.0`.
+fn account_of(user: &str) -> Option<&str> {
+    user.strip_prefix("accounts.")?.split('.').next()
+}
+
+/// Tries the name and the password of a user, and asks for the limits of his account where the file has some.
+async fn enter(endpoint: &Endpoint, settings: &[Setting], user: &str) -> Result<(bool, Option<Account>), EngineError> {
+    let name = value_of(settings, SettingKind::File, &format!("{user}.user")).unwrap_or_default();
+    let password = value_of(settings, SettingKind::File, &format!("{user}.password")).unwrap_or_default();
+    let login = Login {
+        user: name.to_owned(),
+        password: Secret::new(filled(settings, password).unwrap_or_default()),
+    };
+    let Some(client) = client::enter(endpoint, &login).await? else {
+        return Ok((false, None));
+    };
+    let limits = account_of(user).map(|account| format!("accounts.{account}.jetstream."));
+    let has_limits = |limits: String| settings.iter().any(|setting| setting.key.starts_with(&limits));
+    let limits = if limits.is_some_and(has_limits) {
+        Some(account(endpoint, jetstream::new(client)).await?)
+    } else {
+        None
+    };
+    Ok((true, limits))
 }
 
 impl View<'_> {
@@ -177,10 +211,11 @@ impl View<'_> {
         text(&config["sync_interval"])
     }
 
-    /// A limit of the account that the service user belongs to.
+    /// A limit of an account that somebody was let into.
     fn limit(&self, key: &str) -> Option<String> {
-        let limits = &self.account.limits;
-        let limit = match key.strip_prefix("accounts.SUHO.jetstream.")? {
+        let (account, limit) = key.strip_prefix("accounts.")?.split_once(".jetstream.")?;
+        let limits = &self.accounts.get(account)?.limits;
+        let limit = match limit {
             "max_memory" => limits.max_memory,
             "max_file" => limits.max_storage,
             "max_streams" => limits.max_streams,
@@ -280,7 +315,7 @@ fn text(value: &Value) -> Option<String> {
 /// Compares as the server would read `configured`: a size, a duration in nanoseconds, or a text.
 fn is_equal(configured: &str, shown: &str) -> bool {
     configured == shown
-        || digest::number(configured).is_some_and(|number| number.to_string() == shown)
+        || number(configured).is_some_and(|size| size.to_string() == shown)
         || nanoseconds(configured).is_some_and(|duration| duration.to_string() == shown)
 }
 

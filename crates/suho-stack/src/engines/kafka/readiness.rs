@@ -55,14 +55,8 @@ pub(super) async fn ask(endpoint: &Endpoint, probe: &OnceCell<Probe>) -> Result<
 
 /// Logs in and asks for the least, over one connection: making a client of librdkafka takes longer than all of that.
 pub(super) async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
-    let address = client::address(endpoint)?;
-    let password = client::password(endpoint)?;
-    let greeted = async {
-        let mut wire = Wire::connect(&address).await?;
-        wire.log_in(client::USER, password).await?.map_err(io::Error::other)?;
-        wire.metadata().await
-    };
-    greeted.await.map_err(endpoint.failed("ask for the metadata"))
+    let mut wire = log_in(endpoint).await?;
+    wire.metadata().await.map_err(endpoint.failed("ask for the metadata"))
 }
 
 /// The number of a broker that tells where clients go on: every later question goes there.

@@ -24,10 +24,12 @@ const STOCK: usize = 4;
 const MAKERS: usize = 8;
 /// How many are made at once for the stock, which nobody waits for.
 const STOCK_MAKERS: usize = 2;
-/// How many are removed at once.
-const CLEANERS: usize = 2;
-/// As many may lie about while somebody waits for a new one: removing is done when nobody does.
+/// How many are removed at once. Each removal in PostgreSQL waits for a checkpoint, and those at the same time for the same.
+const CLEANERS: usize = 8;
+/// As many may lie about while somebody waits for a new one: removing is done when nobody does. Beyond, half of them go.
 const BACKLOG: usize = 64;
+/// Where even more lie about, those who want a room remove an old one first.
+const TOO_MUCH: usize = 2 * BACKLOG;
 /// Between two looks for a room that another process has made or left, while somebody waits.
 const POLL: Duration = Duration::from_millis(25);
 /// Between two looks for what killed processes have left.
@@ -100,7 +102,7 @@ impl Pool {
 /// room removes an old one first.
 async fn sweep_before_the_door(lodging: &Lodging, names: &[RecordName]) {
     let used = names.iter().filter(|name| name.stage == Stage::Used);
-    if used.clone().count() <= BACKLOG {
+    if used.clone().count() <= TOO_MUCH {
         return;
     }
     let swept = async {
@@ -148,6 +150,8 @@ struct Desk {
     /// Left by killed processes, or evicted; locked by us until they are removed.
     outcasts: VecDeque<Held>,
     cleaning: usize,
+    /// Too much lay about, and not half of it is gone.
+    clearing: bool,
     /// Something happened since it was looked at last.
     stirred: bool,
     last_made: Instant,
@@ -298,6 +302,7 @@ impl Desk {
             queues: BTreeMap::new(),
             outcasts: VecDeque::new(),
             cleaning: 0,
+            clearing: false,
             stirred: true,
             last_made: now,
             next_patrol: now,
@@ -365,7 +370,8 @@ impl Desk {
     ) -> Result<(), TenantError> {
         let used: Vec<_> = names.iter().filter(|name| name.stage == Stage::Used).collect();
         let left = used.len() + self.outcasts.len();
-        let later = self.is_waited_for() && left <= BACKLOG && self.stuck_for() < FULL_AFTER;
+        self.clearing = left > if self.clearing { BACKLOG / 2 } else { BACKLOG };
+        let later = self.is_waited_for() && !self.clearing && self.stuck_for() < FULL_AFTER;
         if later || Instant::now() < self.next_cleaning {
             return Ok(());
         }

@@ -230,3 +230,31 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_went_on_between_opening_and_locking_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let create = || {
+            Held::create(directory.path(), TenantName::random(), "0123456789ab")
+                .unwrap()
+                .unwrap()
+        };
+        let open = |held: &Held| (held.name().clone(), fs::File::open(held.path()).unwrap());
+        let (mut renamed, removed, left) = (create(), create(), create());
+        let [to_renamed, to_removed, to_left] = [open(&renamed), open(&removed), open(&left)];
+
+        renamed.advance(Stage::Ready).unwrap();
+        drop((renamed, left));
+        removed.delete().unwrap();
+
+        let lock = |(name, file)| Held::lock(directory.path(), name, file).unwrap();
+        assert!(lock(to_renamed).is_none());
+        assert!(lock(to_removed).is_none());
+        assert!(lock(to_left).is_some());
+    }
+}

@@ -50,7 +50,7 @@ async fn what_this_process_made_ahead_is_handed_to_another_within_milliseconds()
 
 #[tokio::test]
 async fn a_steady_stream_of_tenants_is_served_and_leaves_nothing() {
-    const TENANTS: usize = 96;
+    const TENANTS: usize = 80;
     const TOGETHER: usize = 32;
     let stack = stack().await;
     // The template is made once, by whoever is first.

@@ -12,7 +12,7 @@ const USER: &str = "KAFKA_SASL_USERNAME";
 
 /// The endpoint that the variables name; none where there are no servers among them.
 pub(super) fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
-    let Some(servers) = variable(SERVERS) else {
+    let Some(servers) = variable(SERVERS).filter(|servers| !servers.is_empty()) else {
         return Ok(None);
     };
     // Any of them tells of all others.

@@ -82,7 +82,8 @@ impl Engine for Nats {
     }
 
     fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
-        variable("NATS_URL").map(|url| foreign::endpoint(&url)).transpose()
+        let url = variable("NATS_URL").filter(|url| !url.is_empty());
+        url.map(|url| foreign::endpoint(&url)).transpose()
     }
 
     fn tenancy(&self) -> Option<&'static dyn Tenancy> {

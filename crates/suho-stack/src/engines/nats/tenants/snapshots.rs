@@ -2,6 +2,7 @@
 //! platform's account: any process can bring them back, and no more than a chunk of them is ever in memory.
 
 use std::io;
+use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::object_store::{self, ObjectStore};
@@ -11,6 +12,7 @@ use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 use tokio_util::io::StreamReader;
 
@@ -21,6 +23,8 @@ use super::{STREAM_PREFIX, enter, streams};
 
 /// The server's own default.
 const CHUNK: usize = 128 << 10;
+/// How long the server may take for the next chunk.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A stream as it was kept.
 #[derive(Debug, Serialize, Deserialize)]
@@ -136,8 +140,8 @@ async fn keep_stream(
 fn delivered(client: Client, chunks: Subscriber) -> impl Stream<Item = io::Result<Bytes>> {
     stream::unfold(Some((client, chunks)), |delivery| async {
         let (client, mut chunks) = delivery?;
-        let Some(chunk) = chunks.next().await else {
-            let ended = io::Error::new(io::ErrorKind::UnexpectedEof, "the server ended in the middle");
+        let Ok(Some(chunk)) = timeout(PATIENCE, chunks.next()).await else {
+            let ended = io::Error::new(io::ErrorKind::UnexpectedEof, "the server fell silent in the middle");
             return Some((Err(ended), None));
         };
         if chunk.payload.is_empty() {

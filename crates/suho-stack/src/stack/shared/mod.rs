@@ -337,6 +337,7 @@ impl SharedStack {
             .find(|absent| absent.service == service)?;
         Some(absent.reason.clone())
     }
+
     /// The tenants of this stack, which all processes know.
     #[must_use]
     pub fn tenants(&self) -> &Tenants {

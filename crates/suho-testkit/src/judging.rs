@@ -37,7 +37,9 @@ pub async fn judged<V: Verdict>(test: impl Future<Output = V>) -> V {
     let verdict = test.await;
     let held = HELD.take().unwrap_or_default();
     if verdict.is_failure() {
-        held.iter().for_each(|tenant| tenant.keep());
+        for tenant in &held {
+            tenant.keep();
+        }
     }
     verdict
 }

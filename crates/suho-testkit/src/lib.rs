@@ -44,7 +44,7 @@
 //! - `tenants`: a tenant for a test, and what becomes of it when the test is over.
 //! - `fixture`: a tenant's room in one engine, with its ready client.
 //! - `judging`: tenants held back until it is known what their test came to.
-//! - [`mod@test`]: the attribute of tests: kept tenants where they fail, and `SUHO_SKIP`.
+//! - [`macro@test`]: the attribute of tests: kept tenants where they fail, and `SUHO_SKIP`.
 //!
 //! # Which engines are started
 //! Those whose cargo features are on, all by default: `postgresql`, `clickhouse`, `dragonflydb`, `weaviate`, `arangodb`, `nats`,
@@ -52,7 +52,7 @@
 //! `DATABASE_URL`, `NATS_URL` and the like - is not started: the tenants lodge there.
 //!
 //! # When it cannot be had
-//! A constructor panics with one sentence that says what to do. With `SUHO_SKIP=1` tests under [`mod@test`] are ignored, and libtest
+//! A constructor panics with one sentence that says what to do. With `SUHO_SKIP=1` tests under [`macro@test`] are ignored, and libtest
 //! says so.
 //!
 //! [rstest]: https://docs.rs/rstest
@@ -100,7 +100,7 @@ pub use fixture::weaviate::{Weaviate, weaviate};
 pub use tenants::{Tenant, tenant, tenant_with};
 pub use warm::{engines, stack};
 
-/// What the attribute [`mod@test`] expands to.
+/// What the attribute [`macro@test`] expands to.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::judging::judged;

@@ -12,7 +12,7 @@ use crate::warm::{refuse, stack};
 
 /// A tenant of the warm stack, with a room in each engine that it asks for.
 ///
-/// Dropped, it is removed in the background; under [`mod@crate::test`] when the test is over. One whose test failed is kept, and
+/// Dropped, it is removed in the background; under [`macro@crate::test`] when the test is over. One whose test failed is kept, and
 /// the way in is printed; under that attribute also where the test failed by returning an error.
 #[derive(Debug)]
 #[must_use = "a tenant that is dropped is removed"]

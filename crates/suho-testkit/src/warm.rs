@@ -26,7 +26,11 @@ static STACK: OnceCell<Result<SharedStack, String>> = OnceCell::const_new();
 #[fixture]
 pub async fn stack() -> SharedStack {
     let attempt = STACK.get_or_init(|| async {
-        let shared = Stack::builder().engines(engines()).on_progress(tell).shared().await;
+        let shared = Stack::builder()
+            .engines(engines())
+            .on_progress(|progress| tell(&progress))
+            .shared()
+            .await;
         shared.map_err(|error| in_full(&error))
     });
     match attempt.await {
@@ -39,7 +43,7 @@ pub async fn stack() -> SharedStack {
 }
 
 /// Tells who waits why, past libtest, which would keep it until the test has failed. An attached stack has nothing to tell.
-fn tell(progress: Progress) {
+fn tell(progress: &Progress) {
     if !matches!(progress, Progress::Image { .. } | Progress::Launched { .. }) {
         // Nobody may be reading.
         let _ = writeln!(io::stderr(), "suho: {progress}");

@@ -47,8 +47,9 @@ impl Market {
         let candle = self
             .client
             .query(
-                "SELECT toString(open), toString(high), toString(low), toString(close), trades
-                 FROM candles_1m WHERE symbol = ? ORDER BY bucket DESC LIMIT 1",
+                "SELECT toString(candle.open) AS open, toString(candle.high) AS high, toString(candle.low) AS low,
+                        toString(candle.close) AS close, candle.trades AS trades
+                 FROM candles_1m AS candle WHERE candle.symbol = ? ORDER BY candle.bucket DESC LIMIT 1",
             )
             .bind(symbol)
             .fetch_optional()

@@ -101,7 +101,7 @@ async fn launch(image: &str) -> Outcome<(ContainerAsync<Postgres>, Client)> {
 async fn migrate(container: &ContainerAsync<Postgres>) -> Outcome<Times> {
     let script = format!(
         "for i in $(seq {DATABASES}); do s=$EPOCHREALTIME
-         psql -qXd postgres -c \"CREATE DATABASE m$i\" && psql -qX -v ON_ERROR_STOP=1 -d m$i -f /docker-entrypoint-initdb.d/init_1.sql
+         psql -qXd postgres -c \"CREATE DATABASE m$i\" && psql -qX -v ON_ERROR_STOP=1 -d m$i -f /docker-entrypoint-initdb.d/init_1.sql >/dev/null
          e=$EPOCHREALTIME; echo $((${{e/./}} - ${{s/./}})); done 2>/dev/null"
     );
     let command = ExecCommand::new([

@@ -337,7 +337,9 @@ impl SharedStack {
             .find(|absent| absent.service == service)?;
         Some(absent.reason.clone())
     }
+
     /// The tenants of this stack, which all processes know.
+    #[must_use]
     pub fn tenants(&self) -> &Tenants {
         self.inner.tenants.get_or_init(|| {
             let absent = self.inner.state.reasons_of_absence();

@@ -78,7 +78,8 @@ async fn ask(endpoint: &Endpoint) -> Result<String, EngineError> {
 
 async fn greet(endpoint: &Endpoint) -> Result<(), EngineError> {
     let mut connection = client::connect(endpoint).await?;
-    connection.ping().await.map_err(endpoint.failed("ping"))
+    let answer = connection.ping().await;
+    answer.map(drop).map_err(endpoint.failed("ping"))
 }
 
 async fn write_and_read(endpoint: &Endpoint, connection: &mut MultiplexedConnection) -> Result<String, EngineError> {

@@ -283,7 +283,7 @@ impl StackBuilder {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "kafka", feature = "nats"))]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;

@@ -22,30 +22,38 @@ const SWEEPS: usize = 60;
 const EMPTY_SWEEPS_AFTER_A_CUT: usize = 5;
 
 /// Removes what is left of the other warm stacks of this user that nobody uses and no reaper watches.
+///
+/// A start does not fail for what another has left.
 pub(super) async fn leftovers(docker: &Docker, own: &str) -> Result<(), StackError> {
-    let directory = state::directory();
-    for stack in Paths::stacks().map_err(failed("list", &directory))? {
-        if stack == own {
-            continue;
-        }
-        let paths = Paths::of(&stack).map_err(failed("make", &directory))?;
-        let is_kept = lease::wished(&paths) == Some(Linger::Forever) && paths.state().exists();
-        if is_kept {
-            continue;
-        }
-        let lease = Lock::alone(&paths.lease()).map_err(failed("lock", &paths.lease()))?;
-        let reaper = Lock::alone(&paths.reaper()).map_err(failed("lock", &paths.reaper()))?;
-        // Held until its files are gone, so that nobody starts it meanwhile.
-        let (Some(_lease), Some(_reaper)) = (lease, reaper) else {
-            continue;
-        };
-        let swept = until_gone(docker, &stack, 1).await?;
-        paths.remove().map_err(failed("remove", &paths.lease()))?;
-        if !swept.is_empty() {
-            tracing::info!(?swept, "removed what was left of the stack {stack}");
+    let stacks = Paths::stacks().map_err(failed("list", &state::directory()))?;
+    for stack in stacks.iter().filter(|stack| *stack != own) {
+        match leftover(docker, stack).await {
+            Ok(swept) if swept.is_empty() => {}
+            Ok(swept) => tracing::info!(?swept, "removed what was left of the stack {stack}"),
+            Err(error) => tracing::warn!(%error, "failed to remove what is left of the stack {stack}"),
         }
     }
     Ok(())
+}
+
+async fn leftover(docker: &Docker, stack: &str) -> Result<Swept, StackError> {
+    let nothing = Ok(Swept::default());
+    let paths = Paths::of(stack).map_err(failed("make", &state::directory()))?;
+    let is_kept = lease::wished(&paths) == Some(Linger::Forever) && paths.state().exists();
+    if is_kept {
+        return nothing;
+    }
+    // Held until its files are gone, so that nobody starts it meanwhile. The lease first: a process that holds it may be
+    // looking whether there is a reaper, and must not take this for one.
+    let Some(_lease) = Lock::alone(&paths.lease()).map_err(failed("lock", &paths.lease()))? else {
+        return nothing;
+    };
+    let Some(_reaper) = Lock::alone(&paths.reaper()).map_err(failed("lock", &paths.reaper()))? else {
+        return nothing;
+    };
+    let swept = until_gone(docker, stack, 1).await?;
+    paths.remove().map_err(failed("remove", &paths.lease()))?;
+    Ok(swept)
 }
 
 /// Removes what is left of this stack, of which the last start was cut off, or which is broken.

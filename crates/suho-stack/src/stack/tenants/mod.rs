@@ -15,6 +15,15 @@
 
 mod builder;
 mod error;
+#[cfg(any(
+    feature = "arangodb",
+    feature = "clickhouse",
+    feature = "dragonflydb",
+    feature = "kafka",
+    feature = "nats",
+    feature = "postgresql",
+    feature = "weaviate",
+))]
 mod handles;
 mod lodger;
 mod lodging;

@@ -15,7 +15,7 @@ use super::lodging::{Kind, Lodging};
 use super::record::{Held, Stage};
 use super::{TenantError, Tenants};
 use crate::engines::{
-    Endpoint, EngineError,
+    EngineError,
     tenancy::{Migrations, Room, TenantName, WayIn},
 };
 
@@ -113,7 +113,7 @@ impl Tenant {
         feature = "postgresql",
         feature = "weaviate",
     ))]
-    pub(super) async fn lodged(&self, engine: &str) -> Result<(Endpoint, Room), TenantError> {
+    pub(super) async fn lodged(&self, engine: &str) -> Result<(crate::engines::Endpoint, Room), TenantError> {
         let room = self.room(engine).await?;
         Ok((self.place(engine)?.kind.lodging.endpoint.clone(), room))
     }

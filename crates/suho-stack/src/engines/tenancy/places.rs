@@ -140,6 +140,7 @@ impl<L: Log> Register<L> {
     }
 
     /// The place that `tenant` has.
+    #[cfg(any(feature = "nats", test))]
     pub(in super::super) async fn place_of(&mut self, tenant: &TenantName) -> Result<Option<usize>, EngineError> {
         Ok(self.places().await?.taken.get(tenant).copied())
     }

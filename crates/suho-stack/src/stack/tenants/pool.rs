@@ -26,7 +26,7 @@ const MAKERS: usize = 8;
 const STOCK_MAKERS: usize = 2;
 /// How many are removed at once. Each removal in PostgreSQL waits for a checkpoint, and those at the same time for the same.
 const CLEANERS: usize = 8;
-/// As many may lie about while somebody waits for a new one: removing is done when nobody does. Beyond, half of them go.
+/// As many may lie about while somebody waits for a new one: removing is done when nobody does. Beyond, all of them go.
 const BACKLOG: usize = 64;
 /// Where even more lie about, those who want a room remove an old one first.
 const TOO_MUCH: usize = 2 * BACKLOG;
@@ -35,7 +35,7 @@ const POLL: Duration = Duration::from_millis(25);
 /// Between two looks for what killed processes have left.
 const PATROL: Duration = Duration::from_secs(5);
 /// After it an engine that makes nothing for those who wait is taken to be full: then used rooms go first.
-const FULL_AFTER: Duration = Duration::from_millis(300);
+const FULL_AFTER: Duration = Duration::from_secs(1);
 /// After it ready rooms of other kinds make way; that often, one goes.
 const EVICT_AFTER: Duration = Duration::from_secs(2);
 /// After a removal that failed.
@@ -150,7 +150,7 @@ struct Desk {
     /// Left by killed processes, or evicted; locked by us until they are removed.
     outcasts: VecDeque<Held>,
     cleaning: usize,
-    /// Too much lay about, and not half of it is gone.
+    /// Too much lay about, and not all of it is gone.
     clearing: bool,
     /// Something happened since it was looked at last.
     stirred: bool,
@@ -370,8 +370,9 @@ impl Desk {
     ) -> Result<(), TenantError> {
         let used: Vec<_> = names.iter().filter(|name| name.stage == Stage::Used).collect();
         let left = used.len() + self.outcasts.len();
-        self.clearing = left > if self.clearing { BACKLOG / 2 } else { BACKLOG };
-        let later = self.is_waited_for() && !self.clearing && self.stuck_for() < FULL_AFTER;
+        let enough = if self.clearing { 0 } else { BACKLOG };
+        self.clearing = left > enough || left > 0 && self.stuck_for() >= FULL_AFTER;
+        let later = self.is_waited_for() && !self.clearing && left > 0;
         if later || Instant::now() < self.next_cleaning {
             return Ok(());
         }

@@ -325,7 +325,7 @@ mod tests {
             (builder().images(ImageSource::Airgap), "option images changed"),
             (variable("SUHO_NATS_PASSWORD", "abc"), "option SUHO_NATS_PASSWORD added"),
             (
-                variable("SUHO_NATS_SERVER_IMAGE", "nats:1@sha256:0"),
+                variable("SUHO_NATS_SERVER_IMAGE", "nats:2.15.1-alpine"),
                 "option SUHO_NATS_SERVER_IMAGE added",
             ),
         ] {

@@ -36,8 +36,12 @@ const NOT_OFFERED: &[(&str, &str)] = &[
     ("redis_", "Dragonfly tells its metrics itself"),
     ("jetstream_consumer_", "no consumer exists"),
     (
-        "kafka_consumergroup_",
-        "no group of consumers exists, or nobody tells their lag",
+        "kafka_consumergroup_lag",
+        "no group of consumers has an offset, or nobody tells of them",
+    ),
+    (
+        "kafka_consumergroup_members",
+        "no group of consumers exists, or nobody tells of them",
     ),
     ("suho_replication_slot_", "no replication slot exists"),
 ];

@@ -95,6 +95,22 @@ async fn connected(endpoint: &Endpoint, user: &str, password: &str) -> Client {
     client
 }
 
+/// The exporter's role sees how the server fares, and nothing of what the platform keeps there.
+pub async fn assert_reads_no_table(endpoint: &Endpoint) {
+    let monitor = connected(endpoint, "suho_monitor", "SUHO_POSTGRESQL_MONITOR_PASSWORD").await;
+    monitor.batch_execute("SELECT * FROM pg_stat_statements").await.unwrap();
+    for table in ["trading.orders", "market.ticks", "reference.instruments"] {
+        let error = monitor
+            .batch_execute(&format!("SELECT * FROM {table}"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.as_db_error().unwrap().message().contains("permission denied"),
+            "{error:?}"
+        );
+    }
+}
+
 /// Each switch leaves a file of 16 MB behind, of which hardly a byte is written.
 async fn reader_of_a_slot_gone(endpoint: Endpoint) -> Made {
     let admin = connected(&endpoint, "suho_admin", "POSTGRES_PASSWORD").await;

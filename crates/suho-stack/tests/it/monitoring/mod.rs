@@ -105,6 +105,16 @@ async fn a_watched_stack_proves_itself_and_its_alerts_fire_and_clear_by_their_ca
         assert!(matches!(row.verdict, Verdict::Passed { .. }), "{row:?}");
     }
 
+    // What the watched services have of their own is in effect as well, and the exporter's role reads no table.
+    let settings = Inquiry {
+        scope: Scope::Settings,
+        only: vec!["suho-postgresql".to_owned(), "suho-kafka".to_owned()],
+        ..Inquiry::of(stack.state())
+    };
+    let report = settings.run(|_| ()).await;
+    assert!(report.is_fine(), "{:?}", report.rows);
+    causes::assert_reads_no_table(stack.endpoint("suho-postgresql").unwrap()).await;
+
     let prometheus = stack.endpoint(PROMETHEUS).unwrap();
     let alerts: Vec<String> = Prometheus::of(prometheus)
         .unwrap()

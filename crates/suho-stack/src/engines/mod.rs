@@ -218,9 +218,13 @@ pub fn all() -> &'static [&'static dyn Engine] {
 #[must_use]
 pub fn watchers() -> &'static [&'static dyn Engine] {
     #[cfg(feature = "full")]
-    return monitoring::WATCHERS;
+    {
+        monitoring::WATCHERS
+    }
     #[cfg(not(feature = "full"))]
-    &[]
+    {
+        &[]
+    }
 }
 
 /// The engine or watcher that the compose service `service` runs, if this build has a client for it.

@@ -148,17 +148,17 @@ async fn a_watched_stack_proves_itself_and_its_alerts_fire_and_clear_by_their_ca
         let silent = not_in_time(prometheus, cause.alerts, true).await;
         let fired = began.elapsed();
         made.undo().await;
-        let stuck = not_in_time(prometheus, cause.alerts, false).await;
+        let lasting = not_in_time(prometheus, cause.alerts, false).await;
         println!(
             "{:?}: fired after {fired:?}, cleared after {:?}",
             cause.alerts,
             began.elapsed()
         );
-        (silent, stuck)
+        (silent, lasting)
     });
-    for (silent, stuck) in join_all(shown).await {
+    for (silent, lasting) in join_all(shown).await {
         assert_eq!(silent, Vec::<String>::new(), "did not fire");
-        assert_eq!(stuck, Vec::<String>::new(), "did not clear");
+        assert_eq!(lasting, Vec::<String>::new(), "did not clear");
     }
     stack.stop().await.unwrap();
 }

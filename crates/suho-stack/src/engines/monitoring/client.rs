@@ -106,19 +106,27 @@ impl<'a> Prometheus<'a> {
         Ok(groups.groups.into_iter().flat_map(|group| group.rules).collect())
     }
 
-    /// The names of the metrics that it has.
+    /// The names of the metrics that it has now: what was there a while ago and is gone with its consumer is not among them.
     pub async fn names(&self) -> Result<BTreeSet<String>, EngineError> {
-        self.ask("/api/v1/label/__name__/values", "list the metrics").await
+        let by_name = self.query(r#"count by (__name__) ({__name__=~".+"})"#).await?;
+        let names = by_name
+            .iter()
+            .filter_map(|series| series["metric"]["__name__"].as_str());
+        Ok(names.map(str::to_owned).collect())
     }
 
     /// How many series `query` gives.
     pub async fn count(&self, query: &str) -> Result<usize, EngineError> {
+        Ok(self.query(query).await?.len())
+    }
+
+    async fn query(&self, query: &str) -> Result<Vec<serde_json::Value>, EngineError> {
         let action = format!("query {query}");
         let url = Url::parse_with_params("http://prometheus/api/v1/query", [("query", query)])
             .map_err(self.endpoint.failed(&action))?;
         let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
         let found: Found = self.ask(&path, &action).await?;
-        Ok(found.result.len())
+        Ok(found.result)
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, action: &str) -> Result<T, EngineError> {

@@ -41,7 +41,7 @@ clean: ## Remove every stack and all that was built
 
 airgap: build ## Build the air-gap images, also where the pinned ones can be had
 	@scripts/bootstrap.sh airgap
-	@$(suho) images build --directory compose
+	@$(suho) images build --directory compose --monitoring
 
 test: airgap ## Run every test, on real containers
 	@scripts/bootstrap.sh tests

@@ -49,7 +49,7 @@ pub struct Arguments {
 pub enum Command {
     /// Launch a stack, prove each engine by a write and a read, and leave it running
     #[command(
-        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json\n  suho up --shared --linger 1h\n  suho up --verify --html report.html"
+        after_help = "Examples:\n  suho up\n  suho up nats kafka --name orders\n  suho up --ports platform --timeline start.json\n  suho up --shared --linger 1h\n  suho up --monitoring --ports platform\n  suho up --verify --html report.html"
     )]
     Up(Up),
     /// List the stacks, their containers, and who uses those that are shared
@@ -131,6 +131,7 @@ pub struct Doctor {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Up {
     /// Only these engines and what they depend on, as `kafka` or by their services, `suho-kafka`; all by default
     pub engines: Vec<String>,
@@ -155,6 +156,9 @@ pub struct Up {
     /// Write the start as a trace for the viewers of Chrome and Perfetto
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
+    /// With Prometheus, Grafana and the exporters, which watch the whole
+    #[arg(long, conflicts_with_all = ["engines", "shared"])]
+    pub monitoring: bool,
     /// Prove the whole, as `suho verify` does; restarts included where the stack has just come up
     #[arg(long)]
     pub verify: bool,
@@ -279,11 +283,12 @@ fn stack_name(text: &str) -> Result<String, StackError> {
     valid_name(text).map(str::to_owned)
 }
 
-/// The compose service of an engine, by either of its names.
+/// The compose service of an engine or of one who watches them, by either of its names.
 fn service(text: &str) -> Result<String, String> {
     let known = engines::all();
     let found = known
         .iter()
+        .chain(engines::watchers())
         .find(|engine| engine.name() == text || engine.service() == text);
     found.map(|engine| engine.service().to_owned()).ok_or_else(|| {
         let names: Vec<_> = known.iter().map(|engine| engine.name()).collect();

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::causes::in_full;
 use crate::deployment::{
-    AIRGAP_FILE, COMPOSE_FILE, Declarations, Deployment, DeploymentError, Files, HealthTest, Mount, Service, Setting,
-    SettingKind, Variables, declarations,
+    AIRGAP_FILE, COMPOSE_FILE, Declarations, Deployment, DeploymentError, Files, HealthTest, MONITORING_AIRGAP_FILE,
+    MONITORING_FILE, Mount, Service, Setting, SettingKind, Variables, declarations,
 };
 use crate::engines::{self, Engine, Objection, vocabulary::our_variables};
 
@@ -103,18 +103,27 @@ pub fn check(files: &Files, variables: Variables) -> Checked {
 }
 
 impl Checked {
-    /// The services of the compose file; those of its override are read too, for what is wrong there.
+    /// The services of the compose file; those of its overrides are read too, for what is wrong there.
     fn deployment(&mut self, files: &Files, mut variables: Variables) -> Option<Deployment> {
         let mut read = |compose_files: &[&str]| {
             variables.generate_missing(Deployment::required_variables(files, compose_files)?);
             Deployment::read(files, compose_files, &variables)
         };
         let base = read(&[COMPOSE_FILE]);
-        if base.is_ok()
-            && files.get(AIRGAP_FILE).is_some()
-            && let Err(error) = read(&[COMPOSE_FILE, AIRGAP_FILE])
-        {
-            self.complaints.push(Complaint::unreadable(AIRGAP_FILE, &error));
+        let overrides = [
+            (AIRGAP_FILE, &[COMPOSE_FILE, AIRGAP_FILE][..]),
+            (MONITORING_FILE, &[COMPOSE_FILE, MONITORING_FILE]),
+            (
+                MONITORING_AIRGAP_FILE,
+                &[COMPOSE_FILE, AIRGAP_FILE, MONITORING_FILE, MONITORING_AIRGAP_FILE],
+            ),
+        ];
+        for (file, compose_files) in overrides.into_iter().filter(|(file, _)| files.get(file).is_some()) {
+            if base.is_ok()
+                && let Err(error) = read(compose_files)
+            {
+                self.complaints.push(Complaint::unreadable(file, &error));
+            }
         }
         base.map_err(|error| self.complaints.push(Complaint::unreadable(COMPOSE_FILE, &error)))
             .ok()

@@ -45,6 +45,8 @@ pub struct Service {
     pub absent: Option<String>,
     /// It starts only where one of these profiles is asked for; with none, always.
     pub profiles: Vec<String>,
+    /// The program in the place of the image's own.
+    pub entrypoint: Option<String>,
     /// Replaces the image's command; empty to keep it.
     pub command: Vec<String>,
     /// Holds the passwords too.

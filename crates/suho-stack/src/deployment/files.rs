@@ -14,6 +14,10 @@ use super::selection;
 pub const COMPOSE_FILE: &str = "docker-compose.yml";
 /// What the air-gap images change of it.
 pub const AIRGAP_FILE: &str = "docker-compose.airgap.yml";
+/// The watchers of the deployment: Prometheus, Grafana, exporters.
+pub const MONITORING_FILE: &str = "docker-compose.monitoring.yml";
+/// What the air-gap images change of the watchers.
+pub const MONITORING_AIRGAP_FILE: &str = "docker-compose.monitoring.airgap.yml";
 
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 

@@ -36,7 +36,7 @@ pub use compose::{
 };
 pub use declarations::{Declarations, StreamDeclaration, TopicDeclaration};
 pub use error::{DeploymentError, Position};
-pub use files::{AIRGAP_FILE, COMPOSE_FILE, Files};
+pub use files::{AIRGAP_FILE, COMPOSE_FILE, Files, MONITORING_AIRGAP_FILE, MONITORING_FILE};
 pub use fingerprint::Fingerprint;
 pub use image::ImageReference;
 pub use pins::Pin;

@@ -169,7 +169,12 @@ impl Draft {
         reader.limits(service, shape)?;
         reader.life(service, shape)?;
         if let Some(build) = &shape.build {
-            service.build = Some(self.build(reader, build)?);
+            let mut build = self.build(reader, build)?;
+            // As compose does: the later file adds to the secrets of the earlier.
+            build
+                .secrets
+                .extend(service.build.take().into_iter().flat_map(|before| before.secrets));
+            service.build = Some(build);
         }
         for network in shape.networks.iter().flatten() {
             let key = reader.text(network)?;
@@ -182,8 +187,10 @@ impl Draft {
         }
         for volume in &shape.volumes {
             let mount = self.mount(reader, volume)?;
-            service.mounts.retain(|known| known.target() != mount.target());
-            service.mounts.push(mount);
+            match service.mounts.iter_mut().find(|known| known.target() == mount.target()) {
+                Some(known) => *known = mount,
+                None => service.mounts.push(mount),
+            }
         }
         for port in &shape.ports {
             let port = reader.parsed(
@@ -295,6 +302,7 @@ impl Reader<'_> {
             build: None,
             absent: None,
             profiles: Vec::new(),
+            entrypoint: None,
             command: Vec::new(),
             environment: IndexMap::new(),
             environment_at: IndexMap::new(),
@@ -333,6 +341,9 @@ impl Reader<'_> {
         for profile in &shape.profiles {
             service.profiles.push(self.text(profile)?);
         }
+        if let Some(entrypoint) = &shape.entrypoint {
+            service.entrypoint = Some(self.program(entrypoint)?);
+        }
         if let Some(command) = &shape.command {
             service.command = self.texts(command)?;
         }
@@ -341,6 +352,18 @@ impl Reader<'_> {
             service.environment_at.insert(name.clone(), self.assignment(value));
         }
         Ok(())
+    }
+
+    /// The harness can replace the program alone.
+    fn program(&self, entrypoint: &[Scalar]) -> Result<String, DeploymentError> {
+        match entrypoint {
+            [program] => self.text(program),
+            words => {
+                let at = words.first().map_or(Location::UNKNOWN, |word| word.defined);
+                let message = "an entrypoint is one program; write its arguments under command".to_owned();
+                Err(self.inconsistent(at, message))
+            }
+        }
     }
 
     /// Where `scalar` stands, and whether it holds what only `make env` knows.

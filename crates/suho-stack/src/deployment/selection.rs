@@ -10,6 +10,7 @@ const ENDINGS: &[&str] = &[
     ".cfg",
     ".conf",
     ".flags",
+    ".json",
     ".properties",
     ".sh",
     ".sql",

@@ -51,6 +51,7 @@ pub struct ServiceShape {
     pub absent: Option<Scalar>,
     #[serde(default)]
     pub profiles: Vec<Scalar>,
+    pub entrypoint: Option<Vec<Scalar>>,
     pub command: Option<Vec<Scalar>>,
     #[serde(default)]
     pub environment: IndexMap<String, Scalar>,

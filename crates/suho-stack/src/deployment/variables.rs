@@ -201,7 +201,12 @@ mod tests {
     use super::*;
     use crate::deployment::{Deployment, Files};
 
-    const COMPOSE_FILES: [&str; 2] = ["docker-compose.yml", "docker-compose.airgap.yml"];
+    const COMPOSE_FILES: [&str; 4] = [
+        "docker-compose.yml",
+        "docker-compose.airgap.yml",
+        "docker-compose.monitoring.yml",
+        "docker-compose.monitoring.airgap.yml",
+    ];
     const EXAMPLE: &str = ".env.example";
 
     fn read(line: &str) -> Result<Option<String>, String> {
@@ -321,7 +326,7 @@ mod tests {
                 "{}: only what is required is a secret",
                 variable.name
             );
-            // An image is pinned in docker-compose.yml alone, or each of its updates would be two.
+            // An image is pinned in its compose file alone, or each of its updates would be two.
             let is_image = variable.name.ends_with("_IMAGE");
             let expected = if is_image {
                 Some(String::new())

@@ -6,6 +6,7 @@
 //!   each: client, readiness, the write and read that prove it serves, the refusals it owes to strangers.
 //! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
 //! - `feed`: one feed of ticks through several engines, and the candles that each owes for it.
+//! - `monitoring`: Prometheus, Grafana and the exporters, which watch the engines.
 //! - [`proving`]: what a room is asked to prove, and the words in which it answers.
 //! - `go`: sizes as the runtime of Go reads them.
 //! - `http`: requests to those engines that are spoken to over HTTP.
@@ -31,6 +32,8 @@ pub mod clickhouse;
 pub mod dragonflydb;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "full")]
+pub mod monitoring;
 #[cfg(feature = "nats")]
 pub mod nats;
 #[cfg(feature = "postgresql")]
@@ -223,10 +226,27 @@ pub fn all() -> &'static [&'static dyn Engine] {
     ]
 }
 
-/// The engine that the compose service `service` runs, if this build has a client for it.
+/// Those who watch the engines, where this build knows the whole of them; no engine of the platform is among them.
+#[must_use]
+pub fn watchers() -> &'static [&'static dyn Engine] {
+    #[cfg(feature = "full")]
+    {
+        monitoring::WATCHERS
+    }
+    #[cfg(not(feature = "full"))]
+    {
+        &[]
+    }
+}
+
+/// The engine or watcher that the compose service `service` runs, if this build has a client for it.
 #[must_use]
 pub fn by_service(service: &str) -> Option<&'static dyn Engine> {
-    all().iter().copied().find(|engine| engine.service() == service)
+    all()
+        .iter()
+        .chain(watchers())
+        .copied()
+        .find(|engine| engine.service() == service)
 }
 
 #[cfg(test)]

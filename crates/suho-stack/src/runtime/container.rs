@@ -128,12 +128,14 @@ impl Launch<'_> {
 
     fn request(&self, with_limits: bool) -> Result<ContainerRequest<GenericImage>, RuntimeError> {
         let service = self.service;
+        let image = GenericImage::new(service.image.repository(), &service.image.tag_with_digest());
+        let image = match &service.entrypoint {
+            Some(program) => image.with_entrypoint(program),
+            None => image,
+        };
         let image = service
             .container_ports()
-            .fold(
-                GenericImage::new(service.image.repository(), &service.image.tag_with_digest()),
-                |image, port| image.with_exposed_port(port.tcp()),
-            )
+            .fold(image, |image, port| image.with_exposed_port(port.tcp()))
             .with_container_name(self.container_name())
             // The network's DNS answers to the hostname, which is how services find each other.
             .with_hostname(&service.hostname)

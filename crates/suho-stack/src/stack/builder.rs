@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, watch};
 use super::{
     ImageSource, Linger, Member, Ports, Progress, Stack, StackError, StackState, Timeline,
     guard::Guard,
-    images::{BOTH_FILES, Chooser, Chosen, Editions},
+    images::{Chooser, Chosen, Editions, compose_files},
     start::{Start, Starting, Tell},
     state::valid_name,
 };
@@ -37,6 +37,7 @@ pub struct StackBuilder {
     timeout: Duration,
     pub(super) files: Files,
     directory: Option<PathBuf>,
+    monitoring: bool,
     pub(super) variables: Variables,
     pub(super) linger: Option<Linger>,
     lends: bool,
@@ -53,6 +54,7 @@ impl StackBuilder {
             timeout: DEFAULT_TIMEOUT,
             files: Files::embedded(),
             directory: None,
+            monitoring: false,
             variables: Variables::default(),
             linger: None,
             lends: false,
@@ -111,6 +113,15 @@ impl StackBuilder {
         Ok(self)
     }
 
+    /// With Prometheus, Grafana and the exporters beside the engines; without by default.
+    ///
+    /// They watch the whole: an engine that was not asked for counts as one that is down.
+    #[must_use]
+    pub fn monitoring(mut self, monitoring: bool) -> Self {
+        self.monitoring = monitoring;
+        self
+    }
+
     /// Values for the variables of the compose files; secrets that are not among them are generated.
     #[must_use]
     pub fn variables(mut self, variables: Variables) -> Self {
@@ -155,7 +166,7 @@ impl StackBuilder {
             return Err(StackError::Exists(name));
         }
         let editions = self.editions()?;
-        let wanted = self.wanted(&editions.upstream)?;
+        let wanted = self.wanted(&editions)?;
         let mut chosen = self.chosen(&docker, &editions, &wanted).await?;
         if chosen.services.is_empty() {
             let reasons: Vec<_> = chosen.absent.iter().map(|absent| absent.reason.as_str()).collect();
@@ -183,7 +194,7 @@ impl StackBuilder {
     pub(crate) async fn obtained(&self) -> Result<Chosen, StackError> {
         let docker = Docker::connect().await?;
         let editions = self.editions()?;
-        let wanted = self.wanted(&editions.upstream)?;
+        let wanted = self.wanted(&editions)?;
         self.chosen(&docker, &editions, &wanted).await
     }
 
@@ -194,6 +205,7 @@ impl StackBuilder {
             editions,
             files: &self.files,
             directory: self.directory.as_deref(),
+            monitoring: self.monitoring,
             tell: &*self.tell,
             reached: Mutex::default(),
         };
@@ -203,9 +215,10 @@ impl StackBuilder {
     /// The deployment on the ports of this stack, with secrets that nobody misreads.
     fn editions(&self) -> Result<Editions, StackError> {
         let mut variables = self.variables.clone();
-        self.ports.fill(&mut variables, &self.files, &BOTH_FILES)?;
-        let editions = Editions::read(&self.files, variables)?;
-        for secret in Deployment::required_variables(&self.files, &BOTH_FILES)? {
+        let compose_files = compose_files(self.monitoring);
+        self.ports.fill(&mut variables, &self.files, compose_files)?;
+        let editions = Editions::read_with(&self.files, variables, self.monitoring)?;
+        for secret in Deployment::required_variables(&self.files, compose_files)? {
             if !editions.variables.get(&secret).is_some_and(is_plain) {
                 return Err(StackError::BadSecret(secret));
             }
@@ -213,8 +226,16 @@ impl StackBuilder {
         Ok(editions)
     }
 
-    /// The services to run, dependencies included.
-    fn wanted(&self, deployment: &Deployment) -> Result<Vec<String>, StackError> {
+    /// The services to run: engines with their dependencies, and those of the watchers that this deployment has.
+    fn wanted(&self, editions: &Editions) -> Result<Vec<String>, StackError> {
+        let mut wanted = self.wanted_engines(&editions.upstream)?;
+        let watchers = engines::watchers().iter().map(|watcher| watcher.service());
+        let known = watchers.filter(|service| editions.airgap.services.contains_key(*service));
+        wanted.extend(known.map(str::to_owned));
+        Ok(wanted)
+    }
+
+    fn wanted_engines(&self, deployment: &Deployment) -> Result<Vec<String>, StackError> {
         if self.engines.is_empty() {
             return Ok(engines::all()
                 .iter()
@@ -238,18 +259,24 @@ impl StackBuilder {
 
     /// What differs between a running stack and what this builder would start, in words.
     pub(super) fn changes_since(&self, state: &StackState) -> Result<Vec<String>, StackError> {
-        let Editions { upstream, airgap, .. } = self.editions()?;
+        let editions = self.editions()?;
+        let Editions { upstream, airgap, .. } = &editions;
         let (offered, otherwise) = match self.images {
-            ImageSource::Auto => (&airgap, &upstream),
-            ImageSource::Upstream => (&upstream, &upstream),
-            ImageSource::Airgap => (&airgap, &airgap),
+            ImageSource::Auto => (airgap, upstream),
+            ImageSource::Upstream => (upstream, upstream),
+            ImageSource::Airgap => (airgap, airgap),
         };
         let mut services = Vec::new();
         let mut moved = Vec::new();
         for member in &state.members {
-            let mut service = offered.service(&member.service)?.clone();
-            if service.image.to_string() != member.image {
-                service = otherwise.service(&member.service)?.clone();
+            let Some(mut service) = offered.services.get(&member.service).cloned() else {
+                moved.push(format!("{} is not asked for now", member.service));
+                continue;
+            };
+            if service.image.to_string() != member.image
+                && let Some(other) = otherwise.services.get(&member.service)
+            {
+                service = other.clone();
             }
             let loaded = service.image.loaded();
             if let Some(loaded) = loaded.filter(|loaded| loaded.to_string() == member.image) {
@@ -265,7 +292,7 @@ impl StackBuilder {
             .differences(&Fingerprint::of(&self.files, &services, &BTreeMap::new()));
         changes.extend(moved);
         let missing = self
-            .wanted(&upstream)?
+            .wanted(&editions)?
             .into_iter()
             .filter(|service| !state.knows(service));
         changes.extend(missing.map(|service| format!("{service} was not asked for then")));
@@ -339,7 +366,7 @@ fn queue(chosen: &Chosen) -> Result<Vec<Starting<'_>>, StackError> {
             Ok(Starting {
                 service,
                 facts,
-                engine: engine(&service.name)?,
+                engine: engines::by_service(&service.name).ok_or_else(|| unknown(&service.name))?,
                 dependencies: service
                     .depends_on
                     .keys()
@@ -358,10 +385,15 @@ pub(crate) fn engine(name: &str) -> Result<&'static dyn Engine, StackError> {
         .iter()
         .copied()
         .find(|engine| engine.name() == name || engine.service() == name)
-        .ok_or_else(|| StackError::UnknownEngine {
-            name: name.to_owned(),
-            known: known.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(", "),
-        })
+        .ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> StackError {
+    let known: Vec<_> = engines::all().iter().map(|engine| engine.name()).collect();
+    StackError::UnknownEngine {
+        name: name.to_owned(),
+        known: known.join(", "),
+    }
 }
 
 fn is_published_as_described(service: &Service, member: &Member) -> bool {
@@ -395,6 +427,7 @@ impl fmt::Debug for StackBuilder {
             .field("ports", &self.ports)
             .field("timeout", &self.timeout)
             .field("linger", &self.linger)
+            .field("monitoring", &self.monitoring)
             .finish_non_exhaustive()
     }
 }

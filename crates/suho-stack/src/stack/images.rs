@@ -10,12 +10,22 @@ use tokio::sync::Mutex;
 
 use super::{Absent, Progress, StackError, progress::telling};
 use crate::{
-    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Service, Setting, Variables},
+    deployment::{
+        AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, MONITORING_AIRGAP_FILE, MONITORING_FILE, Service, Setting,
+        Variables,
+    },
     runtime::{Docker, ImageBuild, ImageFacts, RuntimeError, registry::is_reachable},
 };
 
-/// Both, in the order in which the one overrides the other.
-pub(super) const BOTH_FILES: [&str; 2] = [COMPOSE_FILE, AIRGAP_FILE];
+/// The engines, in both editions.
+const ENGINES: &[&str] = &[COMPOSE_FILE, AIRGAP_FILE];
+/// The engines and their watchers, in both editions; in the order in which the one overrides the other.
+const WATCHED: &[&str] = &[COMPOSE_FILE, AIRGAP_FILE, MONITORING_FILE, MONITORING_AIRGAP_FILE];
+
+/// The compose files of both editions, with those of the watchers or without.
+pub(super) const fn compose_files(monitoring: bool) -> &'static [&'static str] {
+    if monitoring { WATCHED } else { ENGINES }
+}
 
 /// Between two words about a pull that is under way.
 const TELL_EVERY: Duration = Duration::from_secs(3);
@@ -35,21 +45,32 @@ pub enum ImageSource {
 /// The deployment with its upstream and with its air-gap images, and the values that filled both.
 #[derive(Debug)]
 pub struct Editions {
-    /// As `docker-compose.yml` tells it.
+    /// As `docker-compose.yml` tells it, and `docker-compose.monitoring.yml` where it is watched.
     pub upstream: Deployment,
-    /// With what `docker-compose.airgap.yml` changes of it.
+    /// With what their `.airgap.yml` change of it.
     pub airgap: Deployment,
     /// Those that were given, and secrets for the rest.
     pub variables: Variables,
 }
 
 impl Editions {
-    /// Reads both; secrets that are not among `variables` are generated.
-    pub fn read(files: &Files, mut variables: Variables) -> Result<Self, StackError> {
-        variables.generate_missing(Deployment::required_variables(files, &BOTH_FILES)?);
+    /// Reads both, without watchers; secrets that are not among `variables` are generated.
+    pub fn read(files: &Files, variables: Variables) -> Result<Self, StackError> {
+        Self::read_with(files, variables, false)
+    }
+
+    /// The same with the watchers, where there is to be `monitoring`.
+    pub fn read_with(files: &Files, mut variables: Variables, monitoring: bool) -> Result<Self, StackError> {
+        let upstream: &[&str] = if monitoring {
+            &[COMPOSE_FILE, MONITORING_FILE]
+        } else {
+            &[COMPOSE_FILE]
+        };
+        let airgap = compose_files(monitoring);
+        variables.generate_missing(Deployment::required_variables(files, airgap)?);
         Ok(Self {
-            upstream: Deployment::read(files, &[COMPOSE_FILE], &variables)?,
-            airgap: Deployment::read(files, &BOTH_FILES, &variables)?,
+            upstream: Deployment::read(files, upstream, &variables)?,
+            airgap: Deployment::read(files, airgap, &variables)?,
             variables,
         })
     }
@@ -69,6 +90,7 @@ pub(super) struct Chooser<'a> {
     pub editions: &'a Editions,
     pub files: &'a Files,
     pub directory: Option<&'a Path>,
+    pub monitoring: bool,
     pub tell: &'a (dyn Fn(Progress) + Send + Sync),
     /// Which registries were tried, and whether they answered.
     pub reached: Mutex<BTreeMap<String, bool>>,
@@ -123,8 +145,10 @@ impl Chooser<'_> {
     }
 
     async fn choose_one(&self, name: &str) -> Result<Choice, StackError> {
-        let upstream = self.editions.upstream.service(name)?;
         let airgap = self.editions.airgap.service(name)?;
+        let Some(upstream) = self.editions.upstream.services.get(name) else {
+            return self.of_one_edition(airgap).await;
+        };
         match self.source {
             ImageSource::Upstream => match self.present(upstream).await? {
                 Some(choice) => Ok(choice),
@@ -135,6 +159,24 @@ impl Chooser<'_> {
                 None => self.built(airgap, "chosen").await,
             },
             ImageSource::Auto => self.whatever_can_be_had(upstream, airgap).await,
+        }
+    }
+
+    /// A watcher that only the air-gap edition has is built for that edition alone: where the others are pulled it is used if it
+    /// is there.
+    async fn of_one_edition(&self, airgap: &Service) -> Result<Choice, StackError> {
+        let wanted = match self.source {
+            ImageSource::Upstream => false,
+            ImageSource::Airgap => true,
+            ImageSource::Auto => {
+                self.docker.image_facts(&airgap.image).await?.is_some() || !self.reaches(airgap.image.registry()).await
+            }
+        };
+        if wanted {
+            self.built(airgap, "there is no other").await
+        } else {
+            let reason = "no pinned upstream image of it is known; suho images build --monitoring makes one";
+            Ok(Choice::Absent(reason.to_owned()))
         }
     }
 
@@ -209,22 +251,29 @@ impl Chooser<'_> {
     }
 
     async fn build(&self) -> Result<(), StackError> {
-        build(self.files, self.directory, &self.editions.variables, |progress| {
-            (self.tell)(Progress::Building(progress));
-        })
+        let tell = |progress| (self.tell)(Progress::Building(progress));
+        build(
+            self.files,
+            self.directory,
+            &self.editions.variables,
+            self.monitoring,
+            tell,
+        )
         .await?;
         Ok(())
     }
 }
 
-/// Builds every air-gap image of a deployment; what has not changed is taken from the builder's cache.
+/// Builds every air-gap image of a deployment, with those of the watchers where there is to be `monitoring`; what has not
+/// changed is taken from the builder's cache.
 ///
 /// `directory` is where `files` were read from; embedded ones are written to a directory of their own first.
 pub async fn build(
     files: &Files,
     directory: Option<&Path>,
     variables: &Variables,
-    progress: impl Fn(crate::runtime::BuildProgress) + Send,
+    monitoring: bool,
+    progress: impl Fn(crate::runtime::BuildProgress) + Send + Sync,
 ) -> Result<Duration, StackError> {
     let written;
     let directory = if let Some(directory) = directory {
@@ -233,12 +282,17 @@ pub async fn build(
         written = WrittenFiles::write(files)?;
         &written.directory
     };
-    let build = ImageBuild {
+    let build = |compose_files| ImageBuild {
         directory,
-        compose_files: &BOTH_FILES,
+        compose_files,
         variables,
     };
-    Ok(build.run(progress).await?)
+    let mut took = build(ENGINES).run(&progress).await?;
+    if monitoring {
+        // After the engines, because the watched broker stands on the image of the broker.
+        took += build(WATCHED).run(&progress).await?;
+    }
+    Ok(took)
 }
 
 /// The embedded files in a temporary directory, removed when dropped.

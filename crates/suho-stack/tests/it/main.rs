@@ -7,6 +7,7 @@
 //! - [`failures`]: what goes wrong is told at once, in the engine's own words.
 //! - [`features`]: each feature check holds, and fails where its feature is broken.
 //! - [`leftovers`]: nothing stays behind a stop, a cancellation, a panic.
+//! - [`monitoring`]: the watchers see every engine, and each alert fires and clears by its cause.
 //! - [`mutations`]: every setting changed, misspelt and left out is named.
 //! - [`neighbours`]: two stacks at once; containers of others on a stack's network.
 //! - [`proof`]: the whole report of a fresh stack.
@@ -27,6 +28,7 @@ mod engines;
 mod failures;
 mod features;
 mod leftovers;
+mod monitoring;
 mod mutations;
 mod neighbours;
 mod proof;

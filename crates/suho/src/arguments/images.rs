@@ -16,6 +16,9 @@ pub enum Images {
         /// Do nothing where every image is present, or where the upstream images can be pulled
         #[arg(long)]
         if_needed: bool,
+        /// Also those of Prometheus and the exporters
+        #[arg(long)]
+        monitoring: bool,
     },
     /// List what each image is, where it comes from, and its size
     Ls {

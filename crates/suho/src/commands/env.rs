@@ -23,7 +23,7 @@ pub async fn run(arguments: Env) -> anyhow::Result<Outcome> {
         say!("{}", serde_json::to_string_pretty(&endpoints)?);
         return Ok(Outcome::Fine);
     }
-    for engine in engines::all() {
+    for engine in engines::all().iter().chain(engines::watchers()) {
         if let Some(endpoint) = endpoints.get(engine.service()) {
             for (name, value) in engine.variables(endpoint)? {
                 say!("export {name}='{value}'");

@@ -99,6 +99,7 @@ fn builder(arguments: &Up) -> anyhow::Result<StackBuilder> {
         .images(arguments.images.into())
         .ports(arguments.ports.into())
         .timeout(arguments.timeout)
+        .monitoring(arguments.monitoring)
         .variables(Variables::from_process_environment())
         .on_progress(output::tell);
     Ok(match &arguments.source.directory {

@@ -12,10 +12,12 @@ use super::*;
 
 const COMPOSE: &str = "docker-compose.yml";
 const AIRGAP: &str = "docker-compose.airgap.yml";
+const MONITORING: &str = "docker-compose.monitoring.yml";
+const MONITORING_AIRGAP: &str = "docker-compose.monitoring.airgap.yml";
 
 fn variables(files: &Files) -> Variables {
     let mut variables = Variables::default();
-    variables.generate_missing(Deployment::required_variables(files, &[COMPOSE, AIRGAP]).unwrap());
+    variables.generate_missing(Deployment::required_variables(files, &[COMPOSE, AIRGAP, MONITORING]).unwrap());
     variables
 }
 
@@ -46,6 +48,8 @@ mod like_docker_compose {
     #[rstest]
     #[case(&[COMPOSE])]
     #[case(&[COMPOSE, AIRGAP])]
+    #[case(&[COMPOSE, MONITORING])]
+    #[case(&[COMPOSE, AIRGAP, MONITORING, MONITORING_AIRGAP])]
     fn the_deployment_is_read(#[case] compose_files: &[&str]) {
         let files = Files::embedded();
         let directory = tempfile::tempdir().unwrap();
@@ -166,6 +170,7 @@ mod like_docker_compose {
             "container_name": service.container_name,
             "cpus": service.cpus,
             "depends_on": depends_on,
+            "entrypoint": service.entrypoint.as_ref().map(|program| [program]),
             "environment": environment,
             "expose": service.expose.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "healthcheck": healthcheck,
@@ -358,7 +363,7 @@ services:
     assert_eq!(service.container_ports().collect::<Vec<_>>(), [1, 2]);
     assert_eq!(
         service.mounts.iter().map(Mount::target).collect::<Vec<_>>(),
-        ["/a", "/v"]
+        ["/v", "/a"]
     );
     assert_eq!(service.memory, Some(1 << 30));
     assert_eq!(service.described_in, ["1.yml", "2.yml"]);
@@ -377,6 +382,7 @@ services:
 #[case::field_twice("    cpus: 1\n    cpus: 2", "1.yml:9:5: ", "duplicate")]
 #[case::unknown_field_inside("    build: {context: a, target: b}", "1.yml:8:25: ", "target")]
 #[case::wrong_kind("    command: one two", "1.yml:8:14: ", "")]
+#[case::entrypoint_with_arguments("    entrypoint: [a, b]", "1.yml:8:18: ", "write its arguments under command")]
 #[case::missing_field("    logging: {options: {a: b}}", "1.yml:8:", "driver")]
 #[case::empty_variable("    environment:\n      A:", "1.yml:9:", "null")]
 #[case::volume_with_options("volumes: {w: {driver: a}}", "1.yml:8:", "")]

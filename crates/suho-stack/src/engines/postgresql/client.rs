@@ -18,6 +18,8 @@ pub(super) enum Account {
     Service,
     /// Dashboards and monitoring: it reads, and sees where each setting comes from.
     Reader,
+    /// The exporter of a stack that is watched.
+    Monitor,
 }
 
 impl Account {
@@ -26,6 +28,7 @@ impl Account {
             Self::Administrator => "suho_admin",
             Self::Service => ROLE,
             Self::Reader => "suho_reader",
+            Self::Monitor => "suho_monitor",
         }
     }
 
@@ -33,7 +36,7 @@ impl Account {
     pub(super) fn role_at(self, endpoint: &Endpoint) -> &str {
         let variable = match self {
             Self::Administrator => ADMINISTRATOR,
-            Self::Service | Self::Reader => NAMED_USER,
+            Self::Service | Self::Reader | Self::Monitor => NAMED_USER,
         };
         endpoint.credential(variable).unwrap_or(self.role())
     }
@@ -44,6 +47,7 @@ impl Account {
             Self::Administrator => "POSTGRES_PASSWORD",
             Self::Service => PASSWORD,
             Self::Reader => "SUHO_POSTGRESQL_READER_PASSWORD",
+            Self::Monitor => "SUHO_POSTGRESQL_MONITOR_PASSWORD",
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     stack::{
         ImageSource, StackBuilder, StackError,
         builder::engine,
-        images::{BOTH_FILES, Editions},
+        images::{Editions, compose_files},
         state::{self, failed},
     },
 };
@@ -265,7 +265,7 @@ fn given(files: &Files, variables: &Variables) -> Result<BTreeMap<String, String
     if variables.iter().next().is_none() {
         return Ok(BTreeMap::new());
     }
-    let uses = Deployment::variables(files, &BOTH_FILES)?;
+    let uses = Deployment::variables(files, compose_files(false))?;
     let given = uses.into_iter().filter_map(|used| {
         let value = variables.get(&used.name)?.to_owned();
         Some((used.name, value))

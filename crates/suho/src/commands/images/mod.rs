@@ -42,8 +42,12 @@ const LAST_STEP: &str = "exporting to image";
 
 pub async fn run(arguments: Images) -> anyhow::Result<Outcome> {
     match arguments {
-        Images::Build { source, if_needed } => Described::read(&source)?.build(&source, if_needed).await,
-        Images::Ls { source, json } => Described::read(&source)?.list(json).await,
+        Images::Build {
+            source,
+            if_needed,
+            monitoring,
+        } => Described::read(&source, monitoring)?.build(&source, if_needed).await,
+        Images::Ls { source, json } => Described::read(&source, false)?.list(json).await,
         Images::Lock(arguments) => lock::run(arguments).await,
         Images::Bundle(arguments) => bundle::run(arguments).await,
         Images::Load(arguments) => load::run(arguments).await,
@@ -54,6 +58,7 @@ pub async fn run(arguments: Images) -> anyhow::Result<Outcome> {
 struct Described {
     files: Files,
     editions: Editions,
+    monitoring: bool,
 }
 
 /// One image of one engine.
@@ -71,10 +76,14 @@ struct Row {
 }
 
 impl Described {
-    fn read(source: &Source) -> anyhow::Result<Self> {
+    fn read(source: &Source, monitoring: bool) -> anyhow::Result<Self> {
         let files = source.files()?;
-        let editions = Editions::read(&files, Variables::from_process_environment())?;
-        Ok(Self { files, editions })
+        let editions = Editions::read_with(&files, Variables::from_process_environment(), monitoring)?;
+        Ok(Self {
+            files,
+            editions,
+            monitoring,
+        })
     }
 
     async fn list(&self, json: bool) -> anyhow::Result<Outcome> {
@@ -133,7 +142,13 @@ impl Described {
             }
             steps.insert(progress.image, progress.step);
         };
-        let build = build(&self.files, source.directory.as_deref(), &self.editions.variables, note);
+        let build = build(
+            &self.files,
+            source.directory.as_deref(),
+            &self.editions.variables,
+            self.monitoring,
+            note,
+        );
         let took = telling(TELL_EVERY, build, |elapsed| tell_again(&steps, elapsed)).await?;
         say!("air-gap images: built in {}", output::seconds(took));
         Ok(Outcome::Fine)
@@ -142,11 +157,13 @@ impl Described {
     /// Every service has an image already, or the registry hands out the pinned ones.
     async fn why_no_build(&self, docker: &Docker) -> anyhow::Result<Option<&'static str>> {
         let mut pulled: Option<&ImageReference> = None;
-        for engine in engines::all() {
-            let (upstream, airgap) = (
-                self.editions.upstream.service(engine.service())?,
-                self.editions.airgap.service(engine.service())?,
-            );
+        for engine in engines::all().iter().chain(engines::watchers()) {
+            let [upstream, airgap] =
+                [&self.editions.upstream, &self.editions.airgap].map(|edition| edition.services.get(engine.service()));
+            // Without monitoring neither edition has a watcher, and some watchers are of one edition alone.
+            let (Some(upstream), Some(airgap)) = (upstream, airgap) else {
+                continue;
+            };
             let present = airgap.absent.is_some()
                 || docker.present_as(&upstream.image).await?.is_some()
                 || docker.image_facts(&airgap.image).await?.is_some();

@@ -33,7 +33,12 @@ impl Effects {
     pub(super) async fn ask(endpoint: &Endpoint, reader: &Client, settings: &[Setting]) -> Result<Self, EngineError> {
         let action = "read what the first start has left";
         let mut lets_in = BTreeMap::new();
-        for account in [Account::Administrator, Account::Service, Account::Reader] {
+        for account in [
+            Account::Administrator,
+            Account::Service,
+            Account::Reader,
+            Account::Monitor,
+        ] {
             if let Some(password) = value_of(settings, account.password()) {
                 let answer = client::log_in_as(endpoint, account, password).await?;
                 lets_in.insert(account.password(), is_let_in(endpoint, answer)?);

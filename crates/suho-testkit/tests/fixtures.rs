@@ -1,5 +1,7 @@
 //! The fixtures on the warm stack: one for every engine, tenants that fail, and what is said where nothing can be had.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::env;
 use std::error::Error;
 use std::process::{Command, Output};

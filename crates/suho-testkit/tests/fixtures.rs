@@ -1,6 +1,6 @@
 //! The fixtures on the warm stack: one for every engine, tenants that fail, and what is said where nothing can be had.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::env;
 use std::error::Error;

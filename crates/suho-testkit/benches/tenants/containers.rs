@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use suho_stack::deployment::Files;
 use testcontainers_modules::postgres::Postgres;
 use testcontainers_modules::testcontainers::core::ExecCommand;
@@ -19,7 +20,8 @@ const SCRIPTS: [&str; 2] = [
     "init-scripts/02-create-tables.sql",
 ];
 /// A sample, since the slow side takes seconds each.
-const CONTAINERS: usize = 4;
+const SAMPLE: u32 = 6;
+const CONTAINERS: usize = SAMPLE as usize;
 const DATABASES: usize = 10;
 
 /// What a test of either side does with its database.
@@ -35,22 +37,49 @@ pub async fn use_database(client: &Client) -> Outcome<()> {
         .ok_or_else(|| format!("{count} accounts").into())
 }
 
-/// Whole tests, from the start of their container to its end, and what a database with migrations takes in one.
-pub async fn measure(image: &str) -> Outcome<(Times, Times)> {
-    let (mut tests, mut databases) = (Times::default(), Times::default());
-    for round in 0..CONTAINERS {
-        let start = Instant::now();
-        let (container, client) = launch(image).await?;
-        use_database(&client).await?;
-        let served = start.elapsed();
-        if round == 0 {
-            databases = migrate(&container).await?;
-        }
-        let end = Instant::now();
-        container.rm().await?;
-        tests.add(served + end.elapsed());
+/// What the other ways take.
+pub struct Sample {
+    /// Whole tests, from the start of their container to its end.
+    pub tests: Times,
+    /// Databases with migrations, all in one container.
+    pub databases: Times,
+    elapsed: Duration,
+}
+
+impl Sample {
+    /// How long `tests` of them would take.
+    pub fn suite(&self, tests: u32) -> Duration {
+        self.elapsed * tests / SAMPLE
     }
-    Ok((tests, databases))
+}
+
+/// A sample of tests, `together` at a time, and the databases.
+pub async fn measure(image: &str, together: usize) -> Outcome<Sample> {
+    let start = Instant::now();
+    let lanes = (0..together).map(|lane| async move {
+        let mut times = Vec::new();
+        for _ in (lane..CONTAINERS).step_by(together) {
+            let start = Instant::now();
+            let (container, client) = launch(image).await?;
+            use_database(&client).await?;
+            container.rm().await?;
+            times.push(start.elapsed());
+        }
+        Outcome::Ok(times)
+    });
+    let mut tests = Times::default();
+    for time in try_join_all(lanes).await?.concat() {
+        tests.add(time);
+    }
+    let elapsed = start.elapsed();
+    let (container, _) = launch(image).await?;
+    let databases = migrate(&container).await?;
+    container.rm().await?;
+    Ok(Sample {
+        tests,
+        databases,
+        elapsed,
+    })
 }
 
 /// The module of testcontainers with our image, whose schema is the deployment's. It is asked every 20 ms whether it serves.

@@ -28,7 +28,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const POSTGRESQL: &str = "suho-postgresql";
 const ROUNDS: usize = 20;
-const STREAM: usize = 300;
+const STREAM: usize = 200;
 const TOGETHER: usize = 32;
 const TESTS: u32 = 200;
 /// As many as cargo runs at once on a machine of two cores.
@@ -80,25 +80,21 @@ impl Bench {
         let bare = clones::measure(postgresql).await?;
         let everywhere = self.everywhere(&made).await?;
         println!("  a tenant of all engines, pool   {everywhere}");
-        let theirs = clones::crowd(postgresql, bare.strategy, STREAM, TOGETHER).await?;
-        let ours = self.stream().await?;
         println!("{STREAM}, {TOGETHER} at a time");
+        let theirs = clones::best_crowd(postgresql, STREAM, TOGETHER).await?;
+        let ours = self.stream().await?;
         println!(
-            "  bare clones  made after {:.1?}, dropped after {:.1?}",
-            theirs.made, theirs.gone
-        );
-        println!(
-            "  tenants      had after {:.1?}, removed after {:.1?}",
+            "  tenants                had after {:.1?}, removed after {:.1?}",
             ours.made, ours.gone
         );
         let suite = self.suite().await?;
         let image = self.stack.state().member(POSTGRESQL).map(|member| member.image.clone());
-        let (containers, migrated) = containers::measure(&image.ok_or("PostgreSQL is not foreign")?).await?;
-        println!("  CREATE DATABASE and migrations  {migrated}");
-        println!("  a test with its own container   {containers}");
+        let containers = containers::measure(&image.ok_or("PostgreSQL is not foreign")?, THREADS).await?;
+        println!("  CREATE DATABASE and migrations  {}", containers.databases);
+        println!("  a test with its own container   {}", containers.tests);
+        let slow = containers.suite(TESTS);
         println!(
-            "{TESTS} tests with tenants, {THREADS} at a time: {suite:.1?}; with containers, by this sample and as many at a time: {:.1?}",
-            containers.p50() * TESTS / u32::try_from(THREADS)?
+            "{TESTS} tests, {THREADS} at a time: with tenants {suite:.1?}, with containers, by this sample, {slow:.1?}"
         );
         let postgresql = handed_over.ok_or("PostgreSQL lodges tenants")?;
         Ok(vec![
@@ -109,7 +105,7 @@ impl Bench {
             },
             Target {
                 what: "hand-over of PostgreSQL ÷ bare CREATE DATABASE … TEMPLATE",
-                ratio: ratio(postgresql.p50(), bare.times.p50()),
+                ratio: ratio(postgresql.p50(), bare.p50()),
                 wanted: Wanted::AtMost(0.05),
             },
             Target {
@@ -119,12 +115,12 @@ impl Bench {
             },
             Target {
                 what: "hand-over of all engines ÷ one bare clone",
-                ratio: ratio(everywhere.p50(), bare.times.p50()),
+                ratio: ratio(everywhere.p50(), bare.p50()),
                 wanted: Wanted::AtMost(1.0),
             },
             Target {
                 what: "a suite with a container per test (a sample of it) ÷ with tenants",
-                ratio: ratio(containers.p50() * TESTS / u32::try_from(THREADS)?, suite),
+                ratio: ratio(slow, suite),
                 wanted: Wanted::AtLeast(50.0),
             },
         ])

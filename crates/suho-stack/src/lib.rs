@@ -10,7 +10,9 @@
 //! - [`runtime`]: containers, images, networks, volumes. No engine's name appears there.
 //! - [`stack`]: a running stack: started in parallel, watched, stopped, found again.
 //! - [`proof`]: asks the engines of a running stack, ours or a deployed one, and collects the report.
+//! - [`backup`]: what the engines of a stack hold, kept in directories of their own, and put back.
 
+pub mod backup;
 pub mod causes;
 pub mod config;
 pub mod deployment;

@@ -1,6 +1,7 @@
 //! The library against real containers.
 //!
 //! # Layout
+//! - [`backup`]: what the engines hold, kept and put back.
 //! - [`clickhouse_front`]: the HTTP front of the air-gap image, asked by the official client.
 //! - [`engines`]: each engine alone serves its user and refuses strangers.
 //! - [`failures`]: what goes wrong is told at once, in the engine's own words.
@@ -18,6 +19,7 @@
     reason = "a test says what it expects by panicking"
 )]
 
+mod backup;
 mod clickhouse_front;
 mod engines;
 mod failures;

@@ -19,7 +19,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `ArangoDB`.
@@ -62,6 +62,12 @@ impl Engine for Arangodb {
             ("ARANGODB_USER", client::USER.to_owned()),
             ("ARANGODB_PASSWORD", client::password(endpoint)?.to_owned()),
         ])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Err(
+            "no backup of it was ever tried, as no package registry carries it: run arangodump --all-databases in its container",
+        )
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! # Layout
 //! - `candles`: candles of ticks that the server takes out of a topic of Kafka.
+//! - [`backup`]: every table as its statement and its rows, and back.
 //! - [`client`]: the official client as the service user, and the code of an exception.
 //! - [`features`]: tables, accounts and neighbours that the platform relies on, each in a database of its own.
 //! - [`known`]: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a `MergeTree` table in the database `scratch`.
 //! - [`settings`]: both files and the environment against what the server says and does.
 
+mod backup;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
 mod client;
@@ -20,7 +22,7 @@ use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::proving::{Feature, Finding, Subject};
-use super::{Endpoint, Engine, EngineError, Objection, Refusals, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Objection, Refusals, Waiting};
 use crate::deployment::Setting;
 
 /// `ClickHouse`.
@@ -63,6 +65,10 @@ impl Engine for Clickhouse {
             ("CLICKHOUSE_USER", client::USER.to_owned()),
             ("CLICKHOUSE_PASSWORD", client::password(endpoint)?.to_owned()),
         ])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Tables)
     }
 }
 

@@ -1,11 +1,13 @@
 //! `DragonflyDB`, spoken to in the Redis protocol.
 //!
 //! # Layout
+//! - [`backup`]: a snapshot, and a start on it.
 //! - [`client`]: a connection that is logged in, the code of a refusal, and what the server says of itself.
 //! - [`features`]: what the platform relies on, and its checks.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`settings`]: every flag and variable against the live server.
 
+mod backup;
 mod client;
 pub mod features;
 mod known;
@@ -17,7 +19,7 @@ use redis::{AsyncTypedCommands, RedisError};
 
 use super::asking::{Stranger, and_remove, both_refused, until_answered};
 use super::scratch::{Scratch, wrong_password};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// How long a scratch key lives if nobody removes it, in seconds.
@@ -60,6 +62,10 @@ impl Engine for Dragonflydb {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("REDIS_URL", client::url(endpoint)?)])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Snapshot)
     }
 }
 

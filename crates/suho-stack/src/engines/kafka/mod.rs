@@ -1,6 +1,7 @@
 //! Kafka, spoken to by librdkafka wherever it tells what the broker said.
 //!
 //! # Layout
+//! - [`backup`]: topics, records and positions as lines, and back.
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
 //! - [`features`]: what the platform relies on, each with its check.
 //! - [`known`]: the names that it knows, and what is wrong with others.
@@ -12,6 +13,7 @@
 //! - [`topics`]: the declared topics.
 //! - [`wire`]: a handful of questions in Kafka's own protocol.
 
+mod backup;
 mod client;
 pub mod features;
 pub mod known;
@@ -30,7 +32,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::{Declarations, Setting};
 use wire::Wire;
 
@@ -85,6 +87,10 @@ impl Engine for Kafka {
             ("KAFKA_SASL_USERNAME", client::USER.to_owned()),
             ("KAFKA_SASL_PASSWORD", client::password(endpoint)?.to_owned()),
         ])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Records)
     }
 }
 

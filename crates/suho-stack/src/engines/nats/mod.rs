@@ -1,6 +1,7 @@
 //! NATS with `JetStream`.
 //!
 //! # Layout
+//! - [`backup`]: `JetStream`'s own snapshots, and back.
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - `relay`: ticks from a publisher to a consumer.
@@ -11,6 +12,7 @@
 
 pub mod features;
 
+mod backup;
 mod client;
 mod known;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
@@ -25,7 +27,7 @@ use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::{Declarations, Setting};
 
 /// NATS with `JetStream`.
@@ -72,6 +74,10 @@ impl Engine for Nats {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("NATS_URL", client::url(endpoint)?)])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Snapshots)
     }
 }
 

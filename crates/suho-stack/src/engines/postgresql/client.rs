@@ -4,7 +4,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, config::SslMode};
 
 use super::super::{Endpoint, EngineError};
 
-const PORT: u16 = 5432;
+pub(super) const PORT: u16 = 5432;
 const ROLE: &str = "suho";
 const DATABASE: &str = "suho";
 const PASSWORD: &str = "SUHO_POSTGRESQL_PASSWORD";

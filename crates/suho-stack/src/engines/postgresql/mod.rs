@@ -1,6 +1,7 @@
 //! `TimescaleDB`: `PostgreSQL` with hypertables.
 //!
 //! # Layout
+//! - [`backup`]: every database by `pg_dump`, and back.
 //! - `candles`: candles of ticks in a hypertable.
 //! - [`client`]: one session as the service user.
 //! - [`known`]: the names that it knows, and what is wrong with others.
@@ -13,6 +14,7 @@
 pub(crate) mod candles;
 pub mod features;
 
+mod backup;
 mod client;
 pub mod known;
 mod readiness;
@@ -24,7 +26,7 @@ use tokio_postgres::error::SqlState;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::scratch::wrong_password;
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `PostgreSQL` with the `TimescaleDB` extension.
@@ -63,6 +65,10 @@ impl Engine for Postgresql {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("DATABASE_URL", client::url(endpoint)?)])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Dumps)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Weaviate over its REST interface.
 //!
 //! # Layout
+//! - [`backup`]: its own backups, carried out of the container and back.
 //! - [`client`]: the addresses and the keys.
 //! - [`features`]: what the platform relies on, and its checks.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`round_trip`]: a class with one object and its vector.
 //! - [`settings`]: every variable against what the live server says and does.
 
+mod backup;
 mod client;
 pub mod features;
 mod known;
@@ -17,7 +19,7 @@ use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// Weaviate.
@@ -59,6 +61,10 @@ impl Engine for Weaviate {
             ("WEAVIATE_URL", client::url(endpoint)?),
             ("WEAVIATE_API_KEY", client::key(endpoint)?.to_owned()),
         ])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Module)
     }
 }
 

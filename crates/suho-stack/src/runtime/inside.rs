@@ -23,7 +23,8 @@ const OUTPUT: usize = 256 * 1024;
 /// Between two looks at a program whose output has ended and which has not.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Runs its arguments, and ends them where standard input ends before they do: Docker itself leaves a program running whose
-/// caller is gone.
+/// caller is gone. Waits for all that it starts: the engine is the container's first process and inherits orphans, and
+/// `PostgreSQL` takes an orphan that was killed for a crash of its own.
 const WATCHED: &str = r#"exec 3<&0
 "$@" 3<&- </dev/null &
 program=$!
@@ -33,6 +34,7 @@ exec 3<&-
 wait $program
 code=$?
 kill $watch 2>/dev/null
+wait $watch 2>/dev/null
 exit $code"#;
 
 /// A program that runs inside a container.

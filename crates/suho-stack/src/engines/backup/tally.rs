@@ -18,6 +18,7 @@ pub struct Tally {
 
 impl Tally {
     /// A count alone.
+    #[must_use]
     pub fn count(what: impl Into<String>, count: u64) -> Self {
         Self {
             what: what.into(),
@@ -27,6 +28,7 @@ impl Tally {
     }
 
     /// A count with a checksum.
+    #[must_use]
     pub fn sum(what: impl Into<String>, count: u64, checksum: impl Into<String>) -> Self {
         Self {
             checksum: Some(checksum.into()),

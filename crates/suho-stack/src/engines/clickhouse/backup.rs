@@ -20,8 +20,12 @@ const COPIES: &str = "suho_backup_";
 const STAGING: &str = "suho_restore_";
 /// The tables, each with what is kept of it.
 const TABLES: &str = "tables.json";
-/// Everything of a row, also the states of aggregates, which no hash function takes.
-const COUNT: &str = "SELECT count(), toString(sum(toUInt128(cityHash64(formatRowNoNewline('RowBinary', *)))))";
+/// The hash of a row.
+const HASH: &str = "cityHash64(*)";
+/// The same of all that it is written as: slower, and for every type.
+const HASH_AS_WRITTEN: &str = "cityHash64(formatRowNoNewline('RowBinary', *))";
+/// What no hash function takes, or takes for nothing.
+const UNHASHED: [&str; 5] = ["AggregateFunction(", "Nullable(", "JSON", "Dynamic", "Variant("];
 
 /// Copies by parts, and rows in Native.
 #[derive(Debug)]
@@ -57,6 +61,16 @@ impl Table {
 
     fn words(&self) -> String {
         format!("rows of {}.{}", self.database, self.name)
+    }
+
+    fn hash(&self) -> &'static str {
+        // The state of a simple aggregate is its value.
+        let statement = self.statement.replace("SimpleAggregateFunction(", "");
+        if UNHASHED.iter().any(|kind| statement.contains(kind)) {
+            HASH_AS_WRITTEN
+        } else {
+            HASH
+        }
     }
 
     /// The statement for the same table in another database.
@@ -99,7 +113,7 @@ impl Backup for Tables {
         for table in session.tables().await? {
             // What the initialisation writes itself.
             if table.has_rows() && table.database != "infra" {
-                let rows = session.count(&table.path(), table.words()).await?;
+                let rows = session.count(&table.path(), &table).await?;
                 if rows.count > 0 {
                     occupied.push(format!("{} {}", rows.count, rows.what));
                 }
@@ -202,8 +216,8 @@ impl<'a> Session<'a> {
             keeping::write(vault, &table.file("sql"), format!("{};\n", table.statement)).await?;
             if table.has_rows() {
                 let source = if table.is_merged() { copy(place) } else { table.path() };
-                account.tallies.push(self.count(&source, table.words()).await?);
-                self.write(vault, table, &source).await?;
+                let (tally, ()) = tokio::try_join!(self.count(&source, table), self.write(vault, table, &source))?;
+                account.tallies.push(tally);
             }
         }
         Ok(account)
@@ -235,8 +249,12 @@ impl<'a> Session<'a> {
         file.finish().await
     }
 
-    async fn count(&self, source: &str, words: String) -> Result<Tally, EngineError> {
-        let question = format!("{COUNT} FROM {source}");
+    async fn count(&self, source: &str, table: &Table) -> Result<Tally, EngineError> {
+        let words = table.words();
+        let question = format!(
+            "SELECT count(), toString(sum(toUInt128({}))) FROM {source}",
+            table.hash()
+        );
         let counted = self.client.query(&question).fetch_one::<(u64, String)>().await;
         let (count, checksum) = counted.map_err(self.endpoint.failed(format!("count the {words}")))?;
         Ok(Tally::sum(words, count, checksum))
@@ -254,7 +272,7 @@ impl<'a> Session<'a> {
         }
         self.insert(&path, &action, shelf.open(&table.file("native")).await?)
             .await?;
-        let tally = self.count(&path, table.words()).await?;
+        let tally = self.count(&path, table).await?;
         if table.is_merged() {
             self.run(&action, &format!("SYSTEM START MERGES {path}")).await?;
         }

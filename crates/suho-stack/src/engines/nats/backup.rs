@@ -96,14 +96,18 @@ impl Backup for Snapshots {
 fn tally(about: &Value) -> Tally {
     let state = &about["state"];
     let number = |field: &str| state[field].as_u64().unwrap_or_default();
-    let checksum = format!(
-        "{} bytes, sequences {} to {}, {} subjects, {} deleted",
-        number("bytes"),
-        number("first_seq"),
-        number("last_seq"),
-        number("num_subjects"),
-        number("num_deleted"),
-    );
+    let checksum = match number("messages") {
+        // Where nothing is, the server tells a first sequence one way or another.
+        0 => format!("last sequence {}", number("last_seq")),
+        _ => format!(
+            "{} bytes, sequences {} to {}, {} subjects, {} deleted",
+            number("bytes"),
+            number("first_seq"),
+            number("last_seq"),
+            number("num_subjects"),
+            number("num_deleted"),
+        ),
+    };
     let name = about["config"]["name"].as_str().unwrap_or_default();
     Tally::sum(format!("messages of the stream {name}"), number("messages"), checksum)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 
 use super::super::backup::{
@@ -14,8 +15,8 @@ use super::client::{Account as Login, PORT};
 
 /// The platform's roles as SQL, for `psql`.
 const ROLES: &str = "roles.sql";
-/// The names of the databases, one a line.
-const DATABASES: &str = "databases.txt";
+/// The databases.
+const DATABASES: &str = "databases.json";
 /// What the statements about a database call it: a variable of `psql`.
 const THIS: &str = r#":"database""#;
 /// The administrator's password as the container has it, for the tools.
@@ -79,7 +80,9 @@ impl Backup for Dumps {
             .await?;
         keeping::write(vault, ROLES, roles).await?;
         let names = databases(endpoint).await?;
-        keeping::write(vault, DATABASES, names.join("\n")).await?;
+        let list = kept(endpoint, &names).await?;
+        let list = serde_json::to_vec_pretty(&list).map_err(endpoint.failed("write the list of databases"))?;
+        keeping::write(vault, DATABASES, list).await?;
         let mut account = Account {
             notes: vec!["the roles are in it without their passwords, which a new role has to be given".to_owned()],
             ..Account::default()
@@ -149,11 +152,13 @@ impl Backup for Dumps {
         make_roles(endpoint, &admin, &text(shelf, ROLES).await?).await?;
         let mut tallies = Vec::new();
         let mut staged = Vec::new();
-        for name in text(shelf, DATABASES).await?.lines() {
+        let databases: Vec<Database> = serde_json::from_slice(&keeping::read(shelf, DATABASES).await?)
+            .map_err(endpoint.failed("read the list of databases"))?;
+        for database in databases {
             let staging = Scratch::new().name.replace("probe_", STAGING);
-            load(instance, shelf, &admin, name, &staging).await?;
-            tallies.extend(counted(endpoint, &staging, name).await?);
-            staged.push((name.to_owned(), staging));
+            load(instance, shelf, &admin, &database, &staging).await?;
+            tallies.extend(counted(endpoint, &staging, &database.name).await?);
+            staged.push((database.name, staging));
         }
         compare(endpoint, &account.tallies, &tallies)?;
         exchange(endpoint, &admin, &staged).await?;
@@ -169,6 +174,25 @@ const STAGING: &str = "suho_restore_";
 const REPLACED: &str = "suho_replaced_";
 /// How often the names are exchanged anew because somebody came between.
 const ATTEMPTS: u32 = 20;
+
+/// A database in a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Database {
+    name: String,
+    /// It has the extension, which has to be told of a restore.
+    timescaledb: bool,
+}
+
+async fn kept(endpoint: &Endpoint, names: &[String]) -> Result<Vec<Database>, EngineError> {
+    let mut databases = Vec::new();
+    for name in names {
+        databases.push(Database {
+            name: name.clone(),
+            timescaledb: has_timescaledb(endpoint, &connect(endpoint, name).await?).await?,
+        });
+    }
+    Ok(databases)
+}
 
 async fn text(shelf: &dyn Shelf, name: &str) -> Result<String, EngineError> {
     Ok(String::from_utf8_lossy(&keeping::read(shelf, name).await?).into_owned())
@@ -349,48 +373,39 @@ async fn make_roles(endpoint: &Endpoint, admin: &Client, statements: &str) -> Re
     Ok(())
 }
 
-/// Restores the dump of `name` into the new database `staging`.
+/// Restores the dump of `database` into the new database `staging`.
 async fn load(
     instance: &Instance<'_>,
     shelf: &dyn Shelf,
     admin: &Client,
-    name: &str,
+    database: &Database,
     staging: &str,
 ) -> Result<(), EngineError> {
+    const PREPARE: &str = "CREATE EXTENSION timescaledb SCHEMA public; SELECT public.timescaledb_pre_restore()";
     let endpoint = instance.endpoint;
-    let file = file_name(name);
-    let action = format!("make a database beside {name}");
-    run(
-        endpoint,
-        admin,
-        &action,
-        &format!("CREATE DATABASE {staging} TEMPLATE template0"),
-    )
-    .await?;
+    let file = file_name(&database.name);
+    let action = format!("make a database beside {}", database.name);
+    let create = format!("CREATE DATABASE {staging} TEMPLATE template0");
+    run(endpoint, admin, &action, &create).await?;
     for statement in text(shelf, &format!("{file}.properties.sql")).await?.lines() {
         run(endpoint, admin, &action, &statement.replace(THIS, staging)).await?;
     }
     let session = connect(endpoint, staging).await?;
+    if database.timescaledb {
+        run(endpoint, &session, "prepare TimescaleDB for a restore", PREPARE).await?;
+    }
+    let restore = tool("pg_restore", &["--exit-on-error", "--dbname", staging]);
+    let restore = instance.tools.start(&restore, Reads::Input).await?;
+    restore.fed(shelf.open(&format!("{file}.dump")).await?).await?;
+    if database.timescaledb {
+        let post = "SELECT public.timescaledb_post_restore()";
+        run(endpoint, &session, "let TimescaleDB run again", post).await?;
+    }
     run(
         endpoint,
         &session,
-        "prepare TimescaleDB for a restore",
-        "CREATE EXTENSION IF NOT EXISTS timescaledb; SELECT public.timescaledb_pre_restore()",
-    )
-    .await?;
-    let restoring = instance
-        .tools
-        .start(
-            &tool("pg_restore", &["--exit-on-error", "--dbname", staging]),
-            Reads::Input,
-        )
-        .await?;
-    restoring.fed(shelf.open(&format!("{file}.dump")).await?).await?;
-    run(
-        endpoint,
-        &session,
-        "let TimescaleDB run again",
-        "SELECT public.timescaledb_post_restore(); ANALYZE",
+        "gather the statistics of what was restored",
+        "ANALYZE",
     )
     .await
 }

@@ -7,10 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::super::EngineError;
 use super::super::backup::{Account, Backup, Instance, Packing, Reads, Shelf, Tally, Vault, compare, settled};
 use super::super::http::Caller;
 use super::super::scratch::Scratch;
-use super::super::EngineError;
 use super::client;
 use super::features::storage::run;
 

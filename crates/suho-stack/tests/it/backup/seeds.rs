@@ -11,16 +11,27 @@ use reqwest::{Client, Response};
 use serde_json::json;
 use suho_stack::{runtime::Docker, stack::Stack};
 
-/// Something in every engine of `stack`.
+/// Something in every engine that `stack` runs.
 pub(super) async fn everything(stack: &Stack) {
-    tokio::join!(
-        postgresql(stack),
-        clickhouse(stack),
-        dragonflydb(stack),
-        weaviate(stack),
-        nats(stack, 300),
-        kafka(stack),
-    );
+    let runs = |service: &str| stack.endpoint(service).is_some();
+    if runs("suho-postgresql") {
+        postgresql(stack).await;
+    }
+    if runs("suho-clickhouse") {
+        clickhouse(stack).await;
+    }
+    if runs("suho-dragonflydb") {
+        dragonflydb(stack).await;
+    }
+    if runs("suho-weaviate") {
+        weaviate(stack).await;
+    }
+    if runs("suho-nats-server") {
+        nats(stack, 300).await;
+    }
+    if runs("suho-kafka") {
+        kafka(stack).await;
+    }
 }
 
 /// What `command` writes, run by a shell in the container of `service`.

@@ -109,3 +109,43 @@ async fn an_encrypted_backup_is_opened_by_its_identity_alone() {
     let content = fs::read(kept.path.join("nats/LEDGER/stream.tar.s2.age")).unwrap();
     assert!(content.starts_with(b"age-encryption.org/v1"));
 }
+
+/// Who writes meanwhile is in it or not; what is in it is equal to what was counted of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_under_load_is_of_one_moment() {
+    let place = tempfile::tempdir().unwrap();
+    let stack = started(&["postgresql", "clickhouse", "nats"]).await;
+    seeds::everything(&stack).await;
+    let load = async {
+        let jetstream = seeds::jetstream(&stack).await;
+        for number in 0_u64.. {
+            let ticks = format!(
+                "INSERT INTO market.ticks SELECT now() + i * interval '1 s', 1, {number} * 100 + i, 1, 1, 'sell'
+                 FROM generate_series(1, 100) i"
+            );
+            seeds::sql(&stack, &ticks).await;
+            let ticks = "INSERT INTO market.ticks SELECT 'L', now64(6), 1, 1, 'buy', 'X', number FROM numbers(100)";
+            seeds::clickhouse_query(&stack, ticks).await;
+            jetstream
+                .publish("ledger.load", "x".into())
+                .await
+                .unwrap()
+                .await
+                .unwrap();
+        }
+    };
+    let kept = tokio::select! {
+        kept = taken(&stack, place.path()) => kept,
+        () = load => unreachable!("it writes for ever"),
+    };
+
+    let request = Restore {
+        replace: true,
+        ..Restore::of(&kept.path)
+    };
+    restored(&stack, &request).await.unwrap();
+
+    let rows = tallies(&kept)["rows of market.ticks in suho"].count;
+    let found = seeds::sql(&stack, "SELECT count(*) FROM market.ticks").await;
+    assert_eq!(found.trim(), rows.to_string());
+}

@@ -1,10 +1,6 @@
 //! What a backup says of itself.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -118,19 +114,22 @@ impl Manifest {
             .map_err(std::io::Error::other)
             .map_err(BackupError::disk("write", &path))?;
         let sums = self.sums(&content);
-        write_synced(path, &content)?;
-        write_synced(directory.join(SUMS), sums.as_bytes())
+        write_synced(&path, &content)?;
+        write_synced(&directory.join(SUMS), sums.as_bytes())
     }
 
     /// The hashes of all files, the manifest's own at the end.
     fn sums(&self, content: &[u8]) -> String {
-        self.engines
-            .iter()
-            .flat_map(|part| &part.files)
+        let files = self.engines.iter().flat_map(|part| &part.files);
+        let mut sums = String::new();
+        for (hash, path) in files
             .map(|file| (file.sha256.clone(), file.path.as_str()))
             .chain([(hexadecimal(&Sha256::digest(content)), MANIFEST)])
-            .map(|(hash, path)| format!("{hash}  {path}\n"))
-            .collect()
+        {
+            // Writing to a String cannot fail.
+            let _ = writeln!(sums, "{hash}  {path}");
+        }
+        sums
     }
 
     /// Reads the manifest of `directory`, held against its own hash.
@@ -170,12 +169,12 @@ struct Format {
     written_by: String,
 }
 
-fn write_synced(path: PathBuf, content: &[u8]) -> Result<(), BackupError> {
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), BackupError> {
     use std::io::Write as _;
     let write = || {
-        let mut file = super::draft::new_file(&path)?;
+        let mut file = super::draft::new_file(path)?;
         file.write_all(content)?;
         file.sync_all()
     };
-    write().map_err(BackupError::disk("write", &path))
+    write().map_err(BackupError::disk("write", path))
 }

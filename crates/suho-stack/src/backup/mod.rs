@@ -55,12 +55,14 @@ impl Stack {
     }
 
     /// Puts what the directory `backup` holds in the place of what the engines hold.
-    pub async fn restore(&self, backup: &Path) -> Result<(), BackupError> {
+    pub async fn restore(&mut self, backup: &Path) -> Result<(), BackupError> {
         let target = Target::of(self.state()).await?;
         let request = Restore {
             replace: true,
             ..Restore::of(backup)
         };
-        restore(&target, &request, &|progress| tracing::debug!(?progress)).await
+        let outcome = restore(&target, &request, &|progress| tracing::debug!(?progress)).await;
+        self.follow(target.restarter()).await;
+        outcome
     }
 }

@@ -288,13 +288,13 @@ impl DraftFile {
             .take()
             .ok_or_else(gone)
             .map_err(failed(&self.service, &self.path))?;
-        let packed = packer.finish().await.map_err(failed(&self.service, &self.path))?;
+        let outcome = packer.finish().await.map_err(failed(&self.service, &self.path))?;
         Ok(StoredFile {
             name: self.name.clone(),
             path: self.path.clone(),
-            size: packed.size,
-            content_size: packed.content_size,
-            sha256: packed.sha256,
+            size: outcome.size,
+            content_size: outcome.content_size,
+            sha256: outcome.sha256,
             compressed: self.compressed,
         })
     }

@@ -108,6 +108,12 @@ impl Target {
         })
     }
 
+    /// Knows where services are reached since a restore has started them anew.
+    #[must_use]
+    pub fn restarter(&self) -> &Restarter {
+        &self.restarter
+    }
+
     pub(super) fn member(&self, service: &str) -> Option<&Reached> {
         self.members.iter().find(|member| member.endpoint.service == service)
     }

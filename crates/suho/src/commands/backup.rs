@@ -65,9 +65,9 @@ pub async fn list(arguments: Backups) -> anyhow::Result<Outcome> {
         say!("{}", serde_json::to_string_pretty(&documents)?);
         return Ok(outcome);
     }
-    if rows.is_empty() {
+    if rows.is_empty() && damages.is_empty() {
         say!("no backup is in {}; `suho backup` writes one", place.display());
-    } else {
+    } else if !rows.is_empty() {
         output::table(["BACKUP", "STACK", "ENGINES", "SIZE", "STATE"], &rows);
     }
     for damage in damages {

@@ -35,7 +35,7 @@ fn a_backup_is_taken_listed_restored_and_pruned() {
     assert!(path.ends_with("-monday"), "{path}");
     let table = stdout(&run(suho().args(["backups", "--verify", "--in"]).arg(&place), 0));
     assert!(
-        table.contains("postgresql,nats") && table.contains("every byte verified"),
+        table.contains("nats,postgresql") && table.contains("every byte verified"),
         "{table}"
     );
     // Without suho: the hashes and the dump are those of usual tools.

@@ -126,13 +126,13 @@ impl Backup for Tables {
     async fn restore(
         &self,
         instance: &Instance<'_>,
-        shelf: &dyn Shelf,
+        store: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError> {
         let endpoint = instance.endpoint;
         let session = Session::new(endpoint)?;
         session.remove_databases(STAGING).await?;
-        let tables = keeping::read(shelf, TABLES).await?;
+        let tables = keeping::read(store, TABLES).await?;
         let tables: Vec<Table> = serde_json::from_slice(&tables).map_err(endpoint.failed("read the list of tables"))?;
         let mut databases: Vec<String> = tables.iter().map(|table| table.database.clone()).collect();
         databases.sort();
@@ -147,7 +147,7 @@ impl Backup for Tables {
                 .iter()
                 .filter(|table| table.database == *database && table.has_rows())
             {
-                tallies.push(session.load(shelf, table, &quoted(&staged(database))).await?);
+                tallies.push(session.load(store, table, &quoted(&staged(database))).await?);
             }
         }
         compare(endpoint, &account.tallies, &tallies)?;
@@ -261,7 +261,7 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a table in `database`, fills it, and counts it before anything is merged.
-    async fn load(&self, shelf: &dyn Shelf, table: &Table, database: &str) -> Result<Tally, EngineError> {
+    async fn load(&self, store: &dyn Shelf, table: &Table, database: &str) -> Result<Tally, EngineError> {
         let action = format!("restore {}", table.path());
         let statement = table.statement_in(database);
         let unreadable = || self.endpoint.failed(action.as_str())(format!("it is made by `{}`", table.statement));
@@ -270,7 +270,7 @@ impl<'a> Session<'a> {
         if table.is_merged() {
             self.run(&action, &format!("SYSTEM STOP MERGES {path}")).await?;
         }
-        self.insert(&path, &action, shelf.open(&table.file("native")).await?)
+        self.insert(&path, &action, store.open(&table.file("native")).await?)
             .await?;
         let tally = self.count(&path, table).await?;
         if table.is_merged() {

@@ -74,14 +74,14 @@ impl Backup for Snapshot {
     async fn restore(
         &self,
         instance: &Instance<'_>,
-        shelf: &dyn Shelf,
+        store: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError> {
         let mut server = Server::connect(instance.endpoint).await?;
         let tallies = if server.is_dragonfly {
-            server.load(instance, shelf).await?
+            server.load(instance, store).await?
         } else {
-            server.start_on(instance, shelf).await?
+            server.start_on(instance, store).await?
         };
         compare(instance.endpoint, &account.tallies, &tallies)?;
         Ok(tallies)
@@ -147,10 +147,10 @@ impl<'a> Server<'a> {
     }
 
     /// Has Valkey start on the snapshot, as it loads one at a start alone.
-    async fn start_on(&mut self, instance: &Instance<'_>, shelf: &dyn Shelf) -> Result<Vec<Tally>, EngineError> {
+    async fn start_on(&mut self, instance: &Instance<'_>, store: &dyn Shelf) -> Result<Vec<Tally>, EngineError> {
         const ACTION: &str = "keep the server from writing another snapshot";
         let path = format!("{}/{}", self.setting("dir").await?, self.setting("dbfilename").await?);
-        write_file(instance, shelf, &format!("{path}.restored")).await?;
+        write_file(instance, store, &format!("{path}.restored")).await?;
         // Until it has started anew; then the deployment's own settings count again.
         for setting in [["save", ""], ["shutdown-on-sigterm", "nosave"]] {
             self.ask(ACTION, &["CONFIG", "SET", setting[0], setting[1]]).await?;
@@ -163,10 +163,10 @@ impl<'a> Server<'a> {
     }
 
     /// Has Dragonfly load the snapshot.
-    async fn load(&mut self, instance: &Instance<'_>, shelf: &dyn Shelf) -> Result<Vec<Tally>, EngineError> {
+    async fn load(&mut self, instance: &Instance<'_>, store: &dyn Shelf) -> Result<Vec<Tally>, EngineError> {
         const ACTION: &str = "load a snapshot";
         let path = format!("{}/{DRAGONFLY_FILE}", self.setting("dir").await?);
-        write_file(instance, shelf, &path).await?;
+        write_file(instance, store, &path).await?;
         instance.tools.ask(&["chmod", "0644", &path]).await?;
         self.ask(ACTION, &["FLUSHALL"]).await?;
         let loaded = self.ask(ACTION, &["DFLY", "LOAD", DRAGONFLY_FILE]).await;
@@ -296,13 +296,13 @@ fn database(line: &str) -> Option<(u32, u64)> {
     Some((database.parse().ok()?, rest.split(',').next()?.trim().parse().ok()?))
 }
 
-/// Writes the snapshot of `shelf` into the container.
-async fn write_file(instance: &Instance<'_>, shelf: &dyn Shelf, path: &str) -> Result<(), EngineError> {
+/// Writes the snapshot of `store` into the container.
+async fn write_file(instance: &Instance<'_>, store: &dyn Shelf, path: &str) -> Result<(), EngineError> {
     let cat = instance
         .tools
         .start(&["sh", "-c", r#"exec cat > "$0""#, path], Reads::Input)
         .await?;
-    cat.fed(shelf.open(CONTENT).await?).await
+    cat.fed(store.open(CONTENT).await?).await
 }
 
 #[cfg(test)]

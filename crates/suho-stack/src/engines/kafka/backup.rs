@@ -155,24 +155,26 @@ impl Backup for Records {
     async fn restore(
         &self,
         instance: &Instance<'_>,
-        shelf: &dyn Shelf,
+        store: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError> {
         let endpoint = instance.endpoint;
         let broker = Broker::new(endpoint)?;
-        let topics: Vec<Topic> = serde_json::from_slice(&keeping::read(shelf, TOPICS).await?)
+        let topics: Vec<Topic> = serde_json::from_slice(&keeping::read(store, TOPICS).await?)
             .map_err(endpoint.failed("read the list of topics"))?;
-        let groups: Groups = serde_json::from_slice(&keeping::read(shelf, GROUPS).await?)
+        let groups: Groups = serde_json::from_slice(&keeping::read(store, GROUPS).await?)
             .map_err(endpoint.failed("read the positions of groups"))?;
         broker.remove(&topics).await?;
         let mut tallies = Vec::new();
         for topic in &topics {
             broker.make(topic).await?;
-            broker.fill(topic, shelf).await?;
+            broker.fill(topic, store).await?;
             let mut sums = Sums::new(topic);
             let mut reading = broker.read(topic, &broker.ranges(topic).await?)?;
             while let Some(records) = reading.next(endpoint).await? {
-                records.iter().for_each(|record| sums.add(record));
+                for record in &records {
+                    sums.add(record);
+                }
             }
             tallies.extend(sums.tallies());
         }
@@ -473,7 +475,7 @@ impl<'a> Broker<'a> {
         Ok(())
     }
 
-    async fn fill(&self, topic: &Topic, shelf: &dyn Shelf) -> Result<(), EngineError> {
+    async fn fill(&self, topic: &Topic, store: &dyn Shelf) -> Result<(), EngineError> {
         let action = format!("write to the topic {}", topic.name);
         let mut config = client::known(self.endpoint)?;
         config
@@ -488,7 +490,7 @@ impl<'a> Broker<'a> {
             config.set("compression.type", "none");
         }
         let producer: Blocking<FutureProducer<Words>> = Blocking::new(self.endpoint, &config)?;
-        let mut pieces = shelf.open(&format!("{}.jsonl", file_name(&topic.name))).await?;
+        let mut pieces = store.open(&format!("{}.jsonl", file_name(&topic.name))).await?;
         let mut flying = FuturesOrdered::new();
         let mut rest = Vec::new();
         while let Some(piece) = pieces.try_next().await? {

@@ -68,22 +68,22 @@ impl Backup for Snapshots {
     async fn restore(
         &self,
         instance: &Instance<'_>,
-        shelf: &dyn Shelf,
+        store: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError> {
         let endpoint = instance.endpoint;
         let api = Api::connect(endpoint).await?;
         let present = api.streams().await?;
         let mut tallies = Vec::new();
-        for about in shelf.names().iter().filter(|name| name.ends_with(ABOUT)) {
+        for about in store.names().iter().filter(|name| name.ends_with(ABOUT)) {
             let content = about.replace(ABOUT, CONTENT);
-            let about = keeping::read(shelf, about).await?;
+            let about = keeping::read(store, about).await?;
             let about: Value = serde_json::from_slice(&about).map_err(endpoint.failed("read what a stream was"))?;
             let name = about["config"]["name"].as_str().unwrap_or_default();
             if present.iter().any(|stream| stream == name) {
                 api.ask(&format!("STREAM.DELETE.{name}"), &Value::Null).await?;
             }
-            api.restore(name, &about, shelf.open(&content).await?).await?;
+            api.restore(name, &about, store.open(&content).await?).await?;
             tallies.extend([tally(&api.stream(name).await?), api.consumers(name).await?]);
             api.age_again(name, &about["config"]).await?;
         }

@@ -142,21 +142,21 @@ impl Backup for Dumps {
     async fn restore(
         &self,
         instance: &Instance<'_>,
-        shelf: &dyn Shelf,
+        store: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError> {
         let endpoint = instance.endpoint;
         let admin = connect(endpoint, MAINTENANCE).await?;
         remove_databases(endpoint, &admin, STAGING).await?;
         remove_databases(endpoint, &admin, REPLACED).await?;
-        make_roles(endpoint, &admin, &text(shelf, ROLES).await?).await?;
+        make_roles(endpoint, &admin, &text(store, ROLES).await?).await?;
         let mut tallies = Vec::new();
         let mut staged = Vec::new();
-        let databases: Vec<Database> = serde_json::from_slice(&keeping::read(shelf, DATABASES).await?)
+        let databases: Vec<Database> = serde_json::from_slice(&keeping::read(store, DATABASES).await?)
             .map_err(endpoint.failed("read the list of databases"))?;
         for database in databases {
             let staging = Scratch::new().name.replace("probe_", STAGING);
-            load(instance, shelf, &admin, &database, &staging).await?;
+            load(instance, store, &admin, &database, &staging).await?;
             tallies.extend(counted(endpoint, &staging, &database.name).await?);
             staged.push((database.name, staging));
         }
@@ -194,8 +194,8 @@ async fn kept(endpoint: &Endpoint, names: &[String]) -> Result<Vec<Database>, En
     Ok(databases)
 }
 
-async fn text(shelf: &dyn Shelf, name: &str) -> Result<String, EngineError> {
-    Ok(String::from_utf8_lossy(&keeping::read(shelf, name).await?).into_owned())
+async fn text(store: &dyn Shelf, name: &str) -> Result<String, EngineError> {
+    Ok(String::from_utf8_lossy(&keeping::read(store, name).await?).into_owned())
 }
 
 fn tool<'a>(program: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
@@ -272,7 +272,7 @@ async fn dump(instance: &Instance<'_>, vault: &dyn Vault, database: &str) -> Res
         .await?
         .concat();
     let properties = strings(endpoint, &session, "read what the database is", PROPERTIES).await?;
-    let statements: String = properties.iter().map(|statement| format!("{statement};\n")).collect();
+    let statements = format!("{};\n", properties.join(";\n"));
     let name = file_name(database);
     keeping::write(vault, &format!("{name}.properties.sql"), statements).await?;
 
@@ -376,7 +376,7 @@ async fn make_roles(endpoint: &Endpoint, admin: &Client, statements: &str) -> Re
 /// Restores the dump of `database` into the new database `staging`.
 async fn load(
     instance: &Instance<'_>,
-    shelf: &dyn Shelf,
+    store: &dyn Shelf,
     admin: &Client,
     database: &Database,
     staging: &str,
@@ -387,7 +387,7 @@ async fn load(
     let action = format!("make a database beside {}", database.name);
     let create = format!("CREATE DATABASE {staging} TEMPLATE template0");
     run(endpoint, admin, &action, &create).await?;
-    for statement in text(shelf, &format!("{file}.properties.sql")).await?.lines() {
+    for statement in text(store, &format!("{file}.properties.sql")).await?.lines() {
         run(endpoint, admin, &action, &statement.replace(THIS, staging)).await?;
     }
     let session = connect(endpoint, staging).await?;
@@ -396,7 +396,7 @@ async fn load(
     }
     let restore = tool("pg_restore", &["--exit-on-error", "--dbname", staging]);
     let restore = instance.tools.start(&restore, Reads::Input).await?;
-    restore.fed(shelf.open(&format!("{file}.dump")).await?).await?;
+    restore.fed(store.open(&format!("{file}.dump")).await?).await?;
     if database.timescaledb {
         let post = "SELECT public.timescaledb_post_restore()";
         run(endpoint, &session, "let TimescaleDB run again", post).await?;

@@ -80,18 +80,18 @@ impl Backup for Module {
     async fn restore(
         &self,
         instance: &Instance<'_>,
-        shelf: &dyn Shelf,
+        store: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError> {
         let endpoint = instance.endpoint;
         let caller = client::connect(endpoint)?;
         let present = classes(&caller).await?;
-        if !shelf.names().iter().any(|name| name == CONTENT) {
+        if !store.names().iter().any(|name| name == CONTENT) {
             return Ok(Vec::new());
         }
         instance.tools.ask(&CLEAR).await?;
         let tar = instance.tools.start(&READ, Reads::Input).await?;
-        tar.fed(shelf.open(CONTENT).await?).await?;
+        tar.fed(store.open(CONTENT).await?).await?;
         let restoring = async {
             let id = carried(instance).await?;
             // The module puts back no class that exists.

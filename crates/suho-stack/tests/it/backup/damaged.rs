@@ -1,4 +1,5 @@
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -88,12 +89,13 @@ fn forge(backup: &Path, from: &str, to: &str) {
     let manifest = manifest.replace(from, to);
     fs::write(backup.join("manifest.json"), &manifest).unwrap();
     let sums = fs::read_to_string(backup.join("SHA256SUMS")).unwrap();
-    let sums = sums.lines().filter(|line| !line.ends_with("  manifest.json"));
-    let hash = Sha256::digest(manifest.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
-    let sums: String = sums.map(|line| format!("{line}\n")).collect::<String>() + &format!("{hash}  manifest.json\n");
+    let others = sums.lines().filter(|line| !line.ends_with("  manifest.json"));
+    let mut own = String::new();
+    for byte in Sha256::digest(manifest.as_bytes()) {
+        write!(own, "{byte:02x}").unwrap();
+    }
+    let own = format!("{own}  manifest.json\n");
+    let sums = others.chain([own.as_str()]).collect::<Vec<_>>().join("\n");
     fs::write(backup.join("SHA256SUMS"), sums).unwrap();
 }
 

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, fs};
 
 use suho_stack::{
-    backup::{BackupError, Kept, Request, Restore, Target, list, take},
+    backup::{BackupError, Kept, Request, Restore, Target, list, restore, take},
     engines::backup::Tally,
 };
 
@@ -24,9 +24,11 @@ async fn every_engine_is_restored_into_another_stack_equal_by_its_counts() {
     seeds::everything(&first).await;
     let kept = taken(&first, place.path()).await;
     first.stop().await.unwrap();
-    let second = started(&ENGINES).await;
+    let mut second = started(&ENGINES).await;
 
-    restored(&second, &Restore::of(&kept.path)).await.unwrap();
+    let target = Target::of(second.state()).await.unwrap();
+    restore(&target, &Restore::of(&kept.path), &quiet).await.unwrap();
+    second.follow(target.restarter()).await;
 
     let again = taken(&second, place.path()).await;
     let (before, after) = (tallies(&kept), tallies(&again));
@@ -93,15 +95,15 @@ async fn an_encrypted_backup_is_opened_by_its_identity_alone() {
     let kept = take(&Target::of(stack.state()).await.unwrap(), &request, &quiet)
         .await
         .unwrap();
-    let restore = |identity| Restore {
+    let request = |identity| Restore {
         replace: true,
         identity,
         ..Restore::of(&kept.path)
     };
 
-    let unopened = restored(&stack, &restore(None)).await;
-    let refused = restored(&stack, &restore(strange)).await;
-    let opened = restored(&stack, &restore(own)).await;
+    let unopened = restored(&stack, &request(None)).await;
+    let refused = restored(&stack, &request(strange)).await;
+    let opened = restored(&stack, &request(own)).await;
 
     assert!(matches!(unopened, Err(BackupError::Identity(_))), "{unopened:?}");
     assert!(matches!(refused, Err(BackupError::Identity(_))), "{refused:?}");

@@ -56,14 +56,14 @@ pub struct Prune {
 #[group(required = true, multiple = true)]
 pub struct Keep {
     /// Keep the newest N
-    #[arg(long, value_name = "N")]
-    pub keep_last: Option<usize>,
+    #[arg(long = "keep-last", value_name = "N")]
+    pub last: Option<usize>,
     /// Keep the newest of each of the last N days that have one
-    #[arg(long, value_name = "N")]
-    pub keep_daily: Option<usize>,
+    #[arg(long = "keep-daily", value_name = "N")]
+    pub daily: Option<usize>,
     /// Keep the newest of each of the last N weeks that have one
-    #[arg(long, value_name = "N")]
-    pub keep_weekly: Option<usize>,
+    #[arg(long = "keep-weekly", value_name = "N")]
+    pub weekly: Option<usize>,
 }
 
 #[derive(Debug, Args)]

@@ -118,9 +118,9 @@ async fn started(name: &str, request: &backup::Restore, directory: Option<&Path>
 
 fn prune(arguments: &Prune) -> anyhow::Result<Outcome> {
     let retention = Retention {
-        last: arguments.keep.keep_last.unwrap_or_default(),
-        daily: arguments.keep.keep_daily.unwrap_or_default(),
-        weekly: arguments.keep.keep_weekly.unwrap_or_default(),
+        last: arguments.keep.last.unwrap_or_default(),
+        daily: arguments.keep.daily.unwrap_or_default(),
+        weekly: arguments.keep.weekly.unwrap_or_default(),
     };
     let place = place(arguments.place.to.clone(), None);
     let gone = backup::prune(&place, retention, arguments.dry_run)?;

@@ -11,8 +11,10 @@
 //! - [`stack`]: a running stack: started in parallel, watched, stopped, found again.
 //! - [`alone`]: one engine alone, as an image of testcontainers.
 //! - [`proof`]: asks the engines of a running stack, ours or a deployed one, and collects the report.
+//! - [`backup`]: what the engines of a stack hold, kept in directories of their own, and put back.
 
 pub mod alone;
+pub mod backup;
 pub mod causes;
 pub mod config;
 pub mod deployment;

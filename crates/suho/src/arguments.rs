@@ -1,16 +1,19 @@
 //! The command line, its help and its examples.
 //!
 //! # Layout
+//! - [`backup`]: what `suho backup`, `suho backups` and `suho restore` take.
 //! - [`config`]: what `suho config` takes.
 //! - [`images`]: what `suho images` takes.
 //! - [`tenants`]: what `suho tenants` takes.
 //! - [`verify`]: what `suho verify` takes.
 
+mod backup;
 mod config;
 mod images;
 mod tenants;
 mod verify;
 
+pub use backup::{Backup, BackupCommand, Backups, Deployed, Prune, Restore};
 pub use config::Config;
 pub use images::{Bundle, Images, Load, Lock, Update};
 pub use tenants::{DropTenants, Tenants, TenantsCommand};
@@ -66,6 +69,23 @@ pub enum Command {
                       Exit codes: 0 all is fine or not offered here; 1 something differs or failed; 2 it could not be asked."
     )]
     Verify(Verify),
+    /// Write what the engines hold into a directory of its own, each by its own consistent means
+    #[command(
+        after_help = "Examples:\n  suho backup\n  suho backup --engine postgresql,nats --label before-migration\n  suho backup --target compose --directory compose --to backups\n  suho backup --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n  suho backup prune --keep-daily 7\n\n\
+                      A backup appears whole or not at all. Its name begins with its time; its files are those of the engines' own\n\
+                      tools, behind zstd and age; `sha256sum --check SHA256SUMS` verifies it without suho."
+    )]
+    Backup(Backup),
+    /// List the backups, and verify them
+    #[command(after_help = "Examples:\n  suho backups\n  suho backups --verify --in backups")]
+    Backups(Backups),
+    /// Put a backup back: everything is checked first, and counted after
+    #[command(
+        after_help = "Examples:\n  suho restore 2026-12-01T06-00-00Z --into drill\n  suho restore 2026-12-01T06-00-00Z --engine postgresql --replace\n  suho restore backups/2026-12-01T06-00-00Z --target compose --replace --identity key.txt\n\n\
+                      Nothing is touched where a check fails: a hash, a version, an engine that holds data while --replace was not\n\
+                      said. Exit codes: 0 restored and equal; 1 refused, or an engine failed; 2 it could not be carried out."
+    )]
+    Restore(Restore),
     /// Remove a stack: its containers, its network, its volumes
     #[command(after_help = "Examples:\n  suho down\n  suho down orders\n  suho down --all")]
     Down(Down),

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`endpoint`]: where an engine serves; the only thing an engine's room is given.
+//! - [`backup`]: how an engine is backed up and restored.
 //! - [`postgresql`], [`clickhouse`], [`dragonflydb`], [`weaviate`], [`arangodb`], [`nats`], [`zookeeper`], [`kafka`]: one engine
 //!   each: client, readiness, the write and read that prove it serves, the refusals it owes to strangers.
 //! - `asking`: attempts until one succeeds, checks within a limit, strangers who knock.
@@ -18,6 +19,7 @@
 //!
 //! Adding an engine is adding a folder and one line in [`all`].
 
+pub mod backup;
 pub mod endpoint;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub mod feed;
@@ -88,6 +90,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
+pub use backup::Backup;
 pub use endpoint::{Endpoint, Place};
 pub use error::EngineError;
 pub use proving::{Evidence, Feature, Finding, Restart, SettingVerdict, Subject};
@@ -167,6 +170,11 @@ pub trait Engine: Debug + Send + Sync {
     /// How it lodges tenants; `None` where it knows none.
     fn tenancy(&self) -> Option<&'static dyn Tenancy> {
         None
+    }
+
+    /// How it is backed up and restored; in words why not, where it is not.
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Err("nobody has written its backup yet")
     }
 
     /// Prepares its service and files for a stack that lends itself to tenants, with what an engine reads at its start alone.

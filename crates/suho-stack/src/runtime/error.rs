@@ -56,6 +56,14 @@ pub enum RuntimeError {
         /// Why.
         source: io::Error,
     },
+    /// A program inside a container failed.
+    #[error("failed to {action}: {words}")]
+    Inside {
+        /// What was run.
+        action: String,
+        /// Its own words.
+        words: String,
+    },
     /// An archive could not be read on.
     #[error(transparent)]
     Archive(#[from] Box<RegistryError>),

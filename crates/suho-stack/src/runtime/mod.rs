@@ -8,6 +8,7 @@
 //! - [`container`]: launch, state, logs, death.
 //! - `composed`: the containers of a deployment of `docker compose up`.
 //! - [`image`]: present, pulled, described by its labels.
+//! - [`inside`]: programs run inside a container.
 //! - [`load`]: images out of an archive.
 //! - [`registry`]: whether images can be pulled at all.
 //! - [`build`]: the air-gap images, built with progress.
@@ -17,6 +18,7 @@ pub mod build;
 pub mod container;
 pub mod docker;
 pub mod image;
+pub mod inside;
 pub mod load;
 pub mod registry;
 pub mod sweep;

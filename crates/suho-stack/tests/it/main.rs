@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`alone`]: one engine alone beside a container of testcontainers-modules.
+//! - [`backup`]: what the engines hold, kept and put back.
 //! - [`clickhouse_front`]: the HTTP front of the air-gap image, asked by the official client.
 //! - [`engines`]: each engine alone serves its user and refuses strangers.
 //! - [`failures`]: what goes wrong is told at once, in the engine's own words.
@@ -23,6 +24,7 @@
 )]
 
 mod alone;
+mod backup;
 mod clickhouse_front;
 mod engines;
 mod failures;

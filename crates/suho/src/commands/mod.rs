@@ -1,5 +1,6 @@
 //! A file per command.
 
+pub mod backup;
 pub mod config;
 pub mod doctor;
 pub mod down;
@@ -15,6 +16,7 @@ pub mod verify;
 use std::path::{Path, PathBuf};
 
 use suho_stack::{
+    backup::BackupError,
     causes::in_full,
     deployment::{COMPOSE_FILE, DeploymentError},
     engines::EngineError,
@@ -32,6 +34,9 @@ pub fn usual_directory() -> PathBuf {
 
 /// True where an engine failed, as against a command that could not be carried out.
 pub fn is_failure(error: &anyhow::Error) -> bool {
+    if let Some(error) = error.downcast_ref::<BackupError>() {
+        return backup::is_failure(error);
+    }
     matches!(
         error.downcast_ref(),
         Some(StackError::Died { .. } | StackError::TimedOut { .. } | StackError::Declare { .. })

@@ -1,6 +1,7 @@
 //! The command line as its users run it, against real containers.
 //!
 //! # Layout
+//! - [`backup`]: backups taken, listed, restored, pruned and killed.
 //! - [`config`]: the configuration checked and merged, the manual written.
 //! - [`life`]: a stack from `up` to `down`.
 //! - [`interruption`]: an interrupted start leaves nothing.
@@ -14,6 +15,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
+mod backup;
 mod config;
 mod deployed;
 mod documents;

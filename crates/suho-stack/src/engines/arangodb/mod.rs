@@ -23,7 +23,7 @@ use serde_json::json;
 pub use tenants::ArangodbTenant;
 
 use super::asking::{Stranger, both_refused, serves, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::Setting;
 
 /// `ArangoDB`.
@@ -79,6 +79,12 @@ impl Engine for Arangodb {
 
     fn tenancy(&self) -> Option<&'static dyn Tenancy> {
         Some(&tenants::Databases)
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Err(
+            "no backup of it was ever tried, as no package registry carries it: run arangodump --all-databases in its container",
+        )
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - `candles`: candles of ticks that the server takes out of a topic of Kafka.
+//! - [`backup`]: every table as its statement and its rows, and back.
 //! - [`client`]: the official client as the service user, and the code of an exception.
 //! - [`features`]: tables, accounts and neighbours that the platform relies on, each in a database of its own.
 //! - [`known`]: the names that it knows, and what is wrong with others.
@@ -9,6 +10,7 @@
 //! - [`settings`]: both files and the environment against what the server says and does.
 //! - [`tenants`]: a database and a user for each tenant.
 
+mod backup;
 #[cfg(all(feature = "clickhouse", feature = "kafka", feature = "nats", feature = "postgresql"))]
 pub(crate) mod candles;
 mod client;
@@ -22,7 +24,7 @@ use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
 use super::proving::{Feature, Finding, Subject};
-use super::{Endpoint, Engine, EngineError, Objection, Refusals, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Objection, Refusals, Tenancy, Waiting};
 use crate::deployment::Setting;
 
 pub use tenants::ClickhouseTenant;
@@ -75,6 +77,10 @@ impl Engine for Clickhouse {
 
     fn tenancy(&self) -> Option<&'static dyn Tenancy> {
         Some(&tenants::Databases)
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Tables)
     }
 }
 

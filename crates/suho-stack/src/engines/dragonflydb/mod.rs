@@ -1,12 +1,14 @@
 //! `DragonflyDB`, spoken to in the Redis protocol.
 //!
 //! # Layout
+//! - [`backup`]: a snapshot, and a start on it.
 //! - [`client`]: a connection that is logged in, the code of a refusal, and what the server says of itself.
 //! - [`features`]: what the platform relies on, and its checks.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`settings`]: every flag and variable against the live server.
 //! - [`tenants`]: a logical database for each tenant, and a user who cannot leave it.
 
+mod backup;
 mod client;
 pub mod features;
 mod known;
@@ -19,7 +21,7 @@ use redis::{AsyncTypedCommands, RedisError};
 
 use super::asking::{Stranger, and_remove, both_refused, serves, until_answered};
 use super::scratch::{Scratch, wrong_password};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::Setting;
 pub use tenants::DragonflydbTenant;
 
@@ -76,6 +78,10 @@ impl Engine for Dragonflydb {
 
     fn tenancy(&self) -> Option<&'static dyn Tenancy> {
         Some(&tenants::LogicalDatabases)
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Snapshot)
     }
 }
 

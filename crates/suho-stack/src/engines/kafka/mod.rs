@@ -1,6 +1,7 @@
 //! Kafka, spoken to by librdkafka wherever it tells what the broker said.
 //!
 //! # Layout
+//! - [`backup`]: topics, records and positions as lines, and back.
 //! - [`client`]: librdkafka's configuration, and its clients on threads where blocking is no harm.
 //! - [`features`]: what the platform relies on, each with its check.
 //! - `foreign`: a broker that the user names.
@@ -14,6 +15,7 @@
 //! - [`topics`]: the declared topics.
 //! - [`wire`]: a handful of questions in Kafka's own protocol.
 
+mod backup;
 mod client;
 pub mod features;
 mod foreign;
@@ -34,7 +36,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, serves, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Declarations, Files, Service, Setting};
 use client::Login;
 pub use rdkafka;
@@ -103,6 +105,10 @@ impl Engine for Kafka {
 
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
         tenants::lend(service, files)
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Records)
     }
 }
 

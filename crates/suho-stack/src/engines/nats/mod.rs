@@ -1,6 +1,7 @@
 //! NATS with `JetStream`.
 //!
 //! # Layout
+//! - [`backup`]: `JetStream`'s own snapshots, and back.
 //! - [`client`]: a connection that fails at once rather than retry, and its `JetStream`.
 //! - `foreign`: a server that the user names.
 //! - `known`: the names that it knows, and what is wrong with others.
@@ -13,6 +14,7 @@
 
 pub mod features;
 
+mod backup;
 mod client;
 mod foreign;
 mod known;
@@ -29,7 +31,7 @@ use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Declarations, Files, Service, Setting};
 pub use async_nats;
 use tenants::NatsTenancy;
@@ -92,6 +94,10 @@ impl Engine for Nats {
 
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
         tenants::lend(service, files)
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Snapshots)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `TimescaleDB`: `PostgreSQL` with hypertables.
 //!
 //! # Layout
+//! - [`backup`]: every database by `pg_dump`, and back.
 //! - `candles`: candles of ticks in a hypertable.
 //! - [`client`]: one session as the service user.
 //! - [`known`]: the names that it knows, and what is wrong with others.
@@ -14,6 +15,7 @@
 pub(crate) mod candles;
 pub mod features;
 
+mod backup;
 mod client;
 pub mod known;
 mod readiness;
@@ -26,7 +28,7 @@ use tokio_postgres::error::SqlState;
 
 use super::asking::{Stranger, both_refused, serves, until_answered};
 use super::scratch::wrong_password;
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Files, Service, Setting};
 
 pub use tenants::PostgresqlTenant;
@@ -83,6 +85,10 @@ impl Engine for Postgresql {
 
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
         Ok(tenants::lend(service, files))
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Dumps)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Weaviate over its REST interface.
 //!
 //! # Layout
+//! - [`backup`]: its own backups, carried out of the container and back.
 //! - [`client`]: the addresses and the keys.
 //! - [`features`]: what the platform relies on, and its checks.
 //! - `known`: the names that it knows, and what is wrong with others.
@@ -8,6 +9,7 @@
 //! - [`settings`]: every variable against what the live server says and does.
 //! - [`tenants`]: collections by their prefix, and a user for each tenant where the server knows users of its own.
 
+mod backup;
 mod client;
 pub mod features;
 mod known;
@@ -21,7 +23,7 @@ use reqwest::StatusCode;
 pub use tenants::WeaviateTenant;
 
 use super::asking::{Stranger, both_refused, serves, until_answered};
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Files, Service, Setting};
 
 /// Weaviate.
@@ -83,6 +85,10 @@ impl Engine for Weaviate {
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {
         tenants::know_users(service);
         Ok(files)
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Ok(&backup::Module)
     }
 }
 

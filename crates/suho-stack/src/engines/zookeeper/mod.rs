@@ -16,7 +16,7 @@ use zookeeper_client::{Acls, CreateMode};
 
 use super::asking::{and_remove, serves, until_answered};
 use super::scratch::Scratch;
-use super::{Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
+use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Waiting};
 use crate::deployment::Setting;
 
 /// `ZooKeeper`.
@@ -61,6 +61,10 @@ impl Engine for Zookeeper {
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
         Ok(vec![("ZOOKEEPER_CONNECT", client::address(endpoint)?)])
+    }
+
+    fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
+        Err("it needs none: what it holds is what Kafka registers there, and a restore of Kafka makes the topics anew")
     }
 }
 

@@ -57,7 +57,13 @@ pub async fn backups(subject: &Subject<'_>, included: Included) -> Result<Eviden
 }
 
 /// Posts `body` to `path` of the module, once it has done what others asked of it, and waits for the end.
-async fn run(caller: &Caller<'_>, path: &str, progress: &str, body: &Value, action: &str) -> Result<(), EngineError> {
+pub(in super::super) async fn run(
+    caller: &Caller<'_>,
+    path: &str,
+    progress: &str,
+    body: &Value,
+    action: &str,
+) -> Result<(), EngineError> {
     const MODULE: &str = "/v1/backups/filesystem";
     loop {
         let (status, words) = caller

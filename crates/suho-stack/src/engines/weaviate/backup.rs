@@ -1,0 +1,192 @@
+//! Weaviate's own backup by its module for file systems, carried out of the container and back into one.
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::super::EngineError;
+use super::super::backup::{Account, Backup, Instance, Packing, Reads, Shelf, Tally, Vault, compare, settled};
+use super::super::http::Caller;
+use super::super::scratch::Scratch;
+use super::client;
+use super::features::storage::run;
+
+/// The directory that the module has written, in one file.
+const CONTENT: &str = "backup.tar";
+/// How many objects are read at once.
+const PAGE: usize = 500;
+/// By which the directory of a backup is known in the volume.
+const NAME: &str = "suho_backup_";
+const WRITE: [&str; 4] = [
+    "sh",
+    "-c",
+    r#"cd "$BACKUP_FILESYSTEM_PATH" && exec tar -cf - "$0""#,
+    "%",
+];
+const READ: [&str; 3] = [
+    "sh",
+    "-c",
+    r#"mkdir -p "$BACKUP_FILESYSTEM_PATH" && cd "$BACKUP_FILESYSTEM_PATH" && exec tar -xf -"#,
+];
+/// Weaviate deletes no backup by itself.
+const CLEAR: [&str; 3] = [
+    "sh",
+    "-c",
+    r#"cd "$BACKUP_FILESYSTEM_PATH" 2>/dev/null && rm -rf suho_backup_* || true"#,
+];
+
+/// `/v1/backups/filesystem`.
+#[derive(Debug)]
+pub(super) struct Module;
+
+#[async_trait]
+impl Backup for Module {
+    async fn back_up(&self, instance: &Instance<'_>, vault: &dyn Vault) -> Result<Account, EngineError> {
+        let caller = client::connect(instance.endpoint)?;
+        instance.tools.ask(&CLEAR).await?;
+        let classes = classes(&caller).await?;
+        if classes.is_empty() {
+            return Ok(Account::default());
+        }
+        let before = count(&caller, &classes).await?;
+        let id = Scratch::new().name.replace("probe_", NAME);
+        run(&caller, "", &format!("/{id}"), &json!({"id": id}), "make a backup").await?;
+        let (tallies, notes) = settled(&before, count(&caller, &classes).await?);
+        let carrying = async {
+            let command: Vec<&str> = WRITE
+                .iter()
+                .map(|word| if *word == "%" { id.as_str() } else { *word })
+                .collect();
+            let tar = instance.tools.start(&command, Reads::Nothing).await?;
+            tar.into_file(vault.create(CONTENT, Packing::Compressed).await?).await
+        };
+        let carried = carrying.await;
+        instance.tools.ask(&CLEAR).await?;
+        carried?;
+        Ok(Account { tallies, notes })
+    }
+
+    async fn occupied(&self, instance: &Instance<'_>) -> Result<Vec<String>, EngineError> {
+        let classes = classes(&client::connect(instance.endpoint)?).await?;
+        Ok(classes
+            .iter()
+            .map(|class| format!("the class {}", name(class)))
+            .collect())
+    }
+
+    async fn restore(
+        &self,
+        instance: &Instance<'_>,
+        store: &dyn Shelf,
+        account: &Account,
+    ) -> Result<Vec<Tally>, EngineError> {
+        let endpoint = instance.endpoint;
+        let caller = client::connect(endpoint)?;
+        let present = classes(&caller).await?;
+        if !store.names().iter().any(|name| name == CONTENT) {
+            return Ok(Vec::new());
+        }
+        instance.tools.ask(&CLEAR).await?;
+        let tar = instance.tools.start(&READ, Reads::Input).await?;
+        tar.fed(store.open(CONTENT).await?).await?;
+        let restoring = async {
+            let id = carried(instance).await?;
+            // The module puts back no class that exists.
+            for class in &present {
+                client::delete_class(&caller, name(class)).await?;
+            }
+            let path = format!("/{id}/restore");
+            run(&caller, &path, &path, &json!({}), "restore a backup").await
+        };
+        let restored = restoring.await;
+        instance.tools.ask(&CLEAR).await?;
+        restored?;
+        let tallies = count(&caller, &classes(&caller).await?).await?;
+        compare(endpoint, &account.tallies, &tallies)?;
+        Ok(tallies)
+    }
+}
+
+/// The name of the backup that was carried into the volume.
+async fn carried(instance: &Instance<'_>) -> Result<String, EngineError> {
+    let listed = instance
+        .tools
+        .ask(&["sh", "-c", r#"ls "$BACKUP_FILESYSTEM_PATH""#])
+        .await?;
+    let found = listed.lines().find(|line| line.starts_with(NAME)).map(str::to_owned);
+    found.ok_or_else(|| {
+        let action = "find the backup in the volume";
+        instance
+            .endpoint
+            .unexpected(action, format!("a directory {NAME}…"), listed)
+    })
+}
+
+async fn classes(caller: &Caller<'_>) -> Result<Vec<Value>, EngineError> {
+    let schema = caller.send(Method::GET, "/v1/schema", "read the schema").await?;
+    Ok(schema["classes"].as_array().cloned().unwrap_or_default())
+}
+
+fn name(class: &Value) -> &str {
+    class["class"].as_str().unwrap_or_default()
+}
+
+/// The objects of each class and tenant, with a sum of their hashes.
+async fn count(caller: &Caller<'_>, classes: &[Value]) -> Result<Vec<Tally>, EngineError> {
+    let mut tallies = Vec::new();
+    for class in classes {
+        let class_name = name(class);
+        if class["multiTenancyConfig"]["enabled"].as_bool() != Some(true) {
+            tallies.push(objects(caller, class_name, None).await?);
+            continue;
+        }
+        let path = format!("/v1/schema/{class_name}/tenants");
+        let tenants = caller.send(Method::GET, &path, "list the tenants").await?;
+        for tenant in tenants.as_array().into_iter().flatten() {
+            // One that is not in memory cannot be read; it is in the backup all the same.
+            if matches!(tenant["activityStatus"].as_str(), Some("HOT" | "ACTIVE") | None) {
+                tallies.push(objects(caller, class_name, tenant["name"].as_str()).await?);
+            }
+        }
+    }
+    Ok(tallies)
+}
+
+/// The objects of a class, read with their vectors page by page.
+async fn objects(caller: &Caller<'_>, class: &str, tenant: Option<&str>) -> Result<Tally, EngineError> {
+    let words = match tenant {
+        Some(tenant) => format!("objects of {class} of {tenant}"),
+        None => format!("objects of {class}"),
+    };
+    let action = format!("read the {words}");
+    let (mut count, mut sum, mut after) = (0_u64, 0_u128, String::new());
+    loop {
+        let mut path = format!("/v1/objects?class={class}&limit={PAGE}&include=vector&after={after}");
+        if let Some(tenant) = tenant {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "&tenant={tenant}");
+        }
+        let page = caller.send(Method::GET, &path, &action).await?;
+        let found = page["objects"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for object in found {
+            count += 1;
+            sum = sum.wrapping_add(hash(object));
+        }
+        match found.last().and_then(|last| last["id"].as_str()) {
+            Some(last) if found.len() == PAGE => last.clone_into(&mut after),
+            _ => return Ok(Tally::sum(words, count, format!("{sum:032x}"))),
+        }
+    }
+}
+
+/// Of everything in an object, whatever the order of its fields.
+fn hash(object: &Value) -> u128 {
+    let digest = Sha256::digest(object.to_string().as_bytes());
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |hash, byte| (hash << 8) | u128::from(*byte))
+}

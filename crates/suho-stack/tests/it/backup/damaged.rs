@@ -11,6 +11,9 @@ use suho_stack::{
 
 use super::{restored, seeds, started, taken};
 
+/// Makes a file another one than it was.
+type Damage = fn(&Path, &[u8]);
+
 /// Every file below `directory`.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -45,9 +48,9 @@ async fn a_backup_of_which_any_file_is_not_what_it_was_touches_nothing() {
         replace: true,
         ..Restore::of(&kept.path)
     };
-    let damages: [(&str, fn(&Path, &[u8])); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("truncated", |path, whole| {
-            fs::write(path, &whole[..whole.len() - 1]).unwrap()
+            fs::write(path, &whole[..whole.len() - 1]).unwrap();
         }),
         ("emptied", |path, _| fs::write(path, []).unwrap()),
         ("flipped", |path, whole| {

@@ -85,6 +85,7 @@ pub(crate) mod vocabulary;
 mod waiting;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -167,8 +168,8 @@ pub trait Engine: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// How it lodges tenants; `None` where it knows none.
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
+    /// How it lodges tenants; `None` where it knows none. What it opens for that stays open as long as the value.
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
         None
     }
 

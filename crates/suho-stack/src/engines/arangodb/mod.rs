@@ -16,6 +16,8 @@ mod round_trip;
 mod settings;
 mod tenants;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 pub use reqwest::Method;
 use reqwest::StatusCode;
@@ -77,8 +79,8 @@ impl Engine for Arangodb {
         url.map(|url| client::named(self.service(), &url, variable)).transpose()
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&tenants::Databases)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(tenants::Databases))
     }
 
     fn backup(&self) -> Result<&'static dyn Backup, &'static str> {

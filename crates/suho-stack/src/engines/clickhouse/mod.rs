@@ -20,6 +20,8 @@ mod round_trip;
 mod settings;
 mod tenants;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::asking::{Stranger, both_refused, until_answered};
@@ -75,8 +77,8 @@ impl Engine for Clickhouse {
         tenants::named(variable)
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&tenants::Databases)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(tenants::Databases))
     }
 
     fn backup(&self) -> Result<&'static dyn Backup, &'static str> {

@@ -15,6 +15,8 @@ mod known;
 mod settings;
 mod tenants;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncTypedCommands, RedisError};
@@ -76,8 +78,8 @@ impl Engine for Dragonflydb {
         url.map(|url| client::named(self.service(), &url)).transpose()
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&tenants::LogicalDatabases)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(tenants::LogicalDatabases))
     }
 
     fn backup(&self) -> Result<&'static dyn Backup, &'static str> {

@@ -31,6 +31,7 @@ mod topics;
 mod wire;
 
 use std::io;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -99,8 +100,8 @@ impl Engine for Kafka {
         foreign::endpoint(variable)
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&KafkaTenancy)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(KafkaTenancy))
     }
 
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {

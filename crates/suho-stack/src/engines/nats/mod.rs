@@ -26,6 +26,7 @@ mod streams;
 mod tenants;
 
 use std::error::Error;
+use std::sync::Arc;
 
 use async_nats::ConnectErrorKind;
 use async_trait::async_trait;
@@ -88,8 +89,8 @@ impl Engine for Nats {
         url.map(|url| foreign::endpoint(&url)).transpose()
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&NatsTenancy)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(NatsTenancy))
     }
 
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {

@@ -23,6 +23,8 @@ mod round_trip;
 mod settings;
 mod tenants;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio_postgres::error::SqlState;
 
@@ -79,8 +81,8 @@ impl Engine for Postgresql {
         variable("DATABASE_URL").map(|url| tenants::named(&url)).transpose()
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&tenants::Databases)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(tenants::Databases::default()))
     }
 
     fn lend(&self, service: &mut Service, files: Files) -> Result<Files, EngineError> {

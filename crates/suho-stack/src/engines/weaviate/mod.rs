@@ -17,6 +17,8 @@ mod round_trip;
 mod settings;
 mod tenants;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 pub use reqwest::Method;
 use reqwest::StatusCode;
@@ -77,8 +79,8 @@ impl Engine for Weaviate {
             .transpose()
     }
 
-    fn tenancy(&self) -> Option<&'static dyn Tenancy> {
-        Some(&tenants::Collections)
+    fn tenancy(&self) -> Option<Arc<dyn Tenancy>> {
+        Some(Arc::new(tenants::Collections))
     }
 
     /// Who may do what is read at the start; users of its own are known where roles are.

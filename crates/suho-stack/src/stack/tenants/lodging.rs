@@ -21,13 +21,13 @@ const REMOVAL_LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Lodging {
     pub(super) engine: String,
     pub(super) endpoint: Endpoint,
-    pub(super) tenancy: &'static dyn Tenancy,
+    pub(super) tenancy: Arc<dyn Tenancy>,
     pub(super) register: Register,
 }
 
 impl Lodging {
     /// The engine at `endpoint`; its records are below `stack`, the directory of its stack.
-    pub(super) fn new(stack: &Path, engine: &str, endpoint: Endpoint, tenancy: &'static dyn Tenancy) -> Self {
+    pub(super) fn new(stack: &Path, engine: &str, endpoint: Endpoint, tenancy: Arc<dyn Tenancy>) -> Self {
         Self {
             engine: engine.to_owned(),
             register: Register::of(stack, engine, &endpoint),

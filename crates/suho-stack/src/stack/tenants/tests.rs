@@ -42,15 +42,15 @@ struct Books {
 }
 
 impl Town {
-    fn new(places: usize, pace: Duration) -> &'static Self {
-        Box::leak(Box::new(Self {
+    fn new(places: usize, pace: Duration) -> Arc<Self> {
+        Arc::new(Self {
             places,
             pace,
             books: Mutex::default(),
-        }))
+        })
     }
 
-    fn quick() -> &'static Self {
+    fn quick() -> Arc<Self> {
         Self::new(usize::MAX, Duration::from_millis(1))
     }
 
@@ -131,17 +131,17 @@ fn endpoint(name: &str) -> Endpoint {
 }
 
 /// The tenants of a stack of towns, as a process of its own would see it.
-fn process_with(state: &TempDir, stock: usize, towns: &[(&str, &'static Town)]) -> Tenants {
+fn process_with(state: &TempDir, stock: usize, towns: &[(&str, &Arc<Town>)]) -> Tenants {
     let lodgings = towns
         .iter()
-        .map(|(name, town)| Lodging::new(state.path(), name, endpoint(name), *town))
+        .map(|(name, town)| Lodging::new(state.path(), name, endpoint(name), Arc::<Town>::clone(town)))
         .collect();
     let without = BTreeSet::from(["castle".to_owned()]);
     let absent = BTreeMap::from([("village".to_owned(), "its image cannot be had".to_owned())]);
     Tenants::lodging_in("test", stock, lodgings, without, absent)
 }
 
-fn process(state: &TempDir, stock: usize, town: &'static Town) -> Tenants {
+fn process(state: &TempDir, stock: usize, town: &Arc<Town>) -> Tenants {
     process_with(state, stock, &[("town", town)])
 }
 
@@ -175,7 +175,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 async fn a_tenant_gets_one_room_however_often_and_at_once_it_asks() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     let tenant = tenants.tenant().await.unwrap();
 
     let (first, second) = tokio::try_join!(tenant.room("town"), tenant.room("suho-town")).unwrap();
@@ -190,7 +190,7 @@ async fn a_tenant_gets_one_room_however_often_and_at_once_it_asks() {
 fn a_tenant_is_dropped_without_a_runtime_and_without_waiting() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::new(usize::MAX, Duration::from_millis(100));
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     let tenant = block_on(async {
         let tenant = tenants.tenant().await.unwrap();
         tenant.room("town").await.unwrap();
@@ -211,7 +211,7 @@ fn a_tenant_is_dropped_without_a_runtime_and_without_waiting() {
 fn what_the_last_user_leaves_is_removed_also_when_all_handles_are_gone() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::new(usize::MAX, Duration::from_millis(30));
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     block_on(async {
         let tenant = tenants.tenant().await.unwrap();
         tenant.room("town").await.unwrap();
@@ -225,7 +225,7 @@ fn what_the_last_user_leaves_is_removed_also_when_all_handles_are_gone() {
 fn what_a_process_has_made_ahead_is_handed_to_another() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let first = process(&state, 3, town);
+    let first = process(&state, 3, &town);
     let guest = block_on(async {
         let tenant = first.tenant().await.unwrap();
         tenant.room("town").await.unwrap();
@@ -233,7 +233,7 @@ fn what_a_process_has_made_ahead_is_handed_to_another() {
     });
     eventually("three rooms wait", || count(&first, &[Stage::Ready]) == 3);
 
-    let second = process(&state, 0, town);
+    let second = process(&state, 0, &town);
     block_on(async {
         for _ in 0..3 {
             let tenant = second.tenant().await.unwrap();
@@ -250,7 +250,7 @@ fn what_a_process_has_made_ahead_is_handed_to_another() {
 fn the_stock_is_filled_up_again_and_no_further() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let (first, second) = (process(&state, 3, town), process(&state, 3, town));
+    let (first, second) = (process(&state, 3, &town), process(&state, 3, &town));
     for tenants in [&first, &second, &first, &second] {
         block_on(async {
             let tenant = tenants.tenant().await.unwrap();
@@ -270,7 +270,7 @@ fn the_stock_is_filled_up_again_and_no_further() {
 fn what_killed_processes_leave_is_removed_by_the_next_one_and_what_waits_or_is_kept_stays() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     let lodging = tenants.lodging("town").unwrap();
     let mut left = Vec::new();
     for stage in EVERY_STAGE {
@@ -309,7 +309,7 @@ fn what_killed_processes_leave_is_removed_by_the_next_one_and_what_waits_or_is_k
 fn where_much_lies_about_whoever_takes_a_room_removes_one() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     let lodging = tenants.lodging("town").unwrap();
     for _ in 0..200 {
         let mut held = lodging.register.begin("0123456789ab", &lodging.endpoint).unwrap();
@@ -336,7 +336,7 @@ fn no_room_is_ever_in_two_hands() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let tenants = process(&state, 4, town);
+                let tenants = process(&state, 4, &town);
                 block_on(async {
                     for _ in 0..40 {
                         let tenant = tenants.tenant().await.unwrap();
@@ -361,7 +361,7 @@ fn no_room_is_ever_in_two_hands() {
 fn a_full_engine_serves_all_who_wait_also_those_who_want_another_kind() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::new(4, Duration::from_millis(1));
-    let tenants = process(&state, 4, town);
+    let tenants = process(&state, 4, &town);
     let orders = Migrations::new().script("1.sql", "orders");
     block_on(async {
         let tenant = tenants.tenant().await.unwrap();
@@ -393,7 +393,7 @@ fn a_full_engine_serves_all_who_wait_also_those_who_want_another_kind() {
 fn a_ready_room_makes_way_in_a_full_engine() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::new(2, Duration::from_millis(1));
-    let tenants = process(&state, 2, town);
+    let tenants = process(&state, 2, &town);
     block_on(async {
         let tenant = tenants.tenant().await.unwrap();
         tenant.room("town").await.unwrap();
@@ -411,7 +411,7 @@ fn a_ready_room_makes_way_in_a_full_engine() {
 fn a_room_that_is_not_waited_for_any_more_goes_to_the_next() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::new(usize::MAX, Duration::from_millis(50));
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     block_on(async {
         let impatient = tenants.tenant().await.unwrap();
         let asking = tokio::time::timeout(Duration::from_millis(10), impatient.room("town"));
@@ -431,7 +431,7 @@ fn a_room_that_is_not_waited_for_any_more_goes_to_the_next() {
 fn a_failed_making_is_told_to_each_who_asked_and_what_is_half_made_is_removed() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 2, town);
+    let tenants = process(&state, 2, &town);
     let ask = || {
         block_on(async {
             let tenant = tenants.tenant().await.unwrap();
@@ -456,7 +456,7 @@ fn a_failed_making_is_told_to_each_who_asked_and_what_is_half_made_is_removed() 
 fn the_tenant_of_a_panic_is_kept_and_so_is_one_that_asks_for_it() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
 
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         block_on(async {
@@ -503,7 +503,7 @@ fn the_tenant_of_a_panic_is_kept_and_so_is_one_that_asks_for_it() {
 async fn rooms_with_other_migrations_are_other_rooms() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 0, town);
+    let tenants = process(&state, 0, &town);
     let lodging = tenants.lodging("town").unwrap();
     let orders = Migrations::new().script("1.sql", "orders");
 
@@ -525,7 +525,7 @@ async fn rooms_with_other_migrations_are_other_rooms() {
 #[tokio::test]
 async fn what_is_not_to_be_had_is_told_in_words() {
     let state = tempfile::tempdir().unwrap();
-    let tenants = process(&state, 0, Town::quick());
+    let tenants = process(&state, 0, &Town::quick());
     let tenant = tenants.tenant().await.unwrap();
     let told = async |engine: &str| tenant.room(engine).await.unwrap_err().to_string();
 
@@ -546,7 +546,7 @@ async fn what_is_not_to_be_had_is_told_in_words() {
 async fn a_snapshot_is_taken_where_it_can_be_and_the_others_are_named_if_they_are_used() {
     let state = tempfile::tempdir().unwrap();
     let (open, closed) = (Town::quick(), Town::quick());
-    let tenants = process_with(&state, 0, &[("open", open), ("closed", closed)]);
+    let tenants = process_with(&state, 0, &[("open", &open), ("closed", &closed)]);
     let tenant = tenants.tenant().await.unwrap();
     tenant.room("open").await.unwrap();
     closed.books().failing = true;
@@ -608,7 +608,7 @@ fn foreign_engines_are_called_by_where_they_are() {
 async fn records_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let state = tempfile::tempdir().unwrap();
-    let tenants = process(&state, 0, Town::quick());
+    let tenants = process(&state, 0, &Town::quick());
     let tenant = tenants.tenant().await.unwrap();
     tenant.room("town").await.unwrap();
 
@@ -625,7 +625,7 @@ async fn records_are_for_their_owner_alone() {
 async fn a_ready_room_is_handed_over_within_two_milliseconds() {
     let state = tempfile::tempdir().unwrap();
     let town = Town::quick();
-    let tenants = process(&state, 64, town);
+    let tenants = process(&state, 64, &town);
     tenants.tenant().await.unwrap().room("town").await.unwrap();
     while count(&tenants, &[Stage::Ready]) < 64 {
         sleep(Duration::from_millis(5)).await;

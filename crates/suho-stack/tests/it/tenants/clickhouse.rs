@@ -41,7 +41,7 @@ fn endpoint(stack: &Stack) -> Endpoint {
     stack.endpoint(SERVICE).unwrap().clone()
 }
 
-fn tenancy() -> &'static dyn Tenancy {
+fn tenancy() -> Arc<dyn Tenancy> {
     Clickhouse.tenancy().unwrap()
 }
 

@@ -37,7 +37,7 @@ async fn shared() -> Arc<Stack> {
     stack
 }
 
-fn tenancy() -> &'static dyn Tenancy {
+fn tenancy() -> Arc<dyn Tenancy> {
     engines::by_service(SERVICE).unwrap().tenancy().unwrap()
 }
 
@@ -253,7 +253,8 @@ async fn no_two_of_sixty_four_makers_are_given_the_same_database() {
         .collect();
     assert_eq!(numbers.len(), 64);
     assert!(!numbers.contains(&FIRST) && !numbers.contains(&REGISTRY));
-    let removed = join_all(tenants.iter().map(|tenant| tenancy().remove(&endpoint, tenant))).await;
+    let tenancy = tenancy();
+    let removed = join_all(tenants.iter().map(|tenant| tenancy.remove(&endpoint, tenant))).await;
     assert!(removed.iter().all(Result::is_ok), "{removed:?}");
 }
 
@@ -288,9 +289,10 @@ async fn a_removed_tenant_leaves_nothing_and_its_connections_end() {
     assert!(!traces(&endpoint, &tenant, &place).await.is_empty());
 
     // Several at once, as the pool and the next user may; and once more.
-    let removals = join_all((0..4).map(|_| tenancy().remove(&endpoint, &tenant))).await;
+    let tenancy = tenancy();
+    let removals = join_all((0..4).map(|_| tenancy.remove(&endpoint, &tenant))).await;
     assert!(removals.iter().all(Result::is_ok), "{removals:?}");
-    tenancy().remove(&endpoint, &tenant).await.unwrap();
+    tenancy.remove(&endpoint, &tenant).await.unwrap();
 
     assert_eq!(traces(&endpoint, &tenant, &place).await, Vec::<String>::new());
     assert!(lodger.connection.get("order").await.is_err());

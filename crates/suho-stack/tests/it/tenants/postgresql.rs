@@ -58,7 +58,7 @@ fn endpoint(stack: &Stack) -> Endpoint {
     stack.endpoint(SERVICE).unwrap().clone()
 }
 
-fn tenancy() -> &'static dyn Tenancy {
+fn tenancy() -> Arc<dyn Tenancy> {
     Postgresql.tenancy().unwrap()
 }
 
@@ -113,6 +113,32 @@ fn refused(answer: Result<impl Sized, tokio_postgres::Error>, statement: &str) -
         panic!("it was let: {statement}");
     };
     error.code().unwrap_or_else(|| panic!("{statement}: {error}")).clone()
+}
+
+/// A session that is kept for the next removal is driven by the runtime in which it began, which may stand still by then.
+#[test]
+fn no_session_is_used_again_in_another_runtime() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    let (tenancy, tenant) = (tenancy(), TenantName::random());
+    let (_stack, endpoint) = first.block_on(async {
+        let stack = lent().await;
+        let endpoint = endpoint(&stack);
+        tenancy.make(&endpoint, &tenant, &Migrations::new()).await.unwrap();
+        (stack, endpoint)
+    });
+
+    let removed = second.block_on(async {
+        let removal = tenancy.remove(&endpoint, &tenant);
+        tokio::time::timeout(Duration::from_secs(30), removal).await
+    });
+
+    removed
+        .expect("the session of the first runtime answers to nobody")
+        .unwrap();
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn lent() -> Files {
     Files::embedded().with(file, text)
 }
 
-fn tenancy() -> &'static dyn Tenancy {
+fn tenancy() -> Arc<dyn Tenancy> {
     engines::by_service(SERVICE).unwrap().tenancy().unwrap()
 }
 
@@ -294,10 +294,11 @@ async fn twelve_tenants_made_at_once_have_a_key_each() {
 
     let keys: BTreeSet<&str> = lodgers.iter().map(|lodger| lodger.handle.api_key()).collect();
     assert_eq!(keys.len(), 12);
+    let tenancy = tenancy();
     let removed = join_all(
         lodgers
             .iter()
-            .map(|lodger| tenancy().remove(&endpoint, &lodger.room.tenant)),
+            .map(|lodger| tenancy.remove(&endpoint, &lodger.room.tenant)),
     );
     assert!(removed.await.iter().all(Result::is_ok));
 }

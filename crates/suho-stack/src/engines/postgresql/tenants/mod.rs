@@ -32,7 +32,7 @@ use super::super::tenancy::{Migrations, Room, TenantName, WayIn};
 use super::super::{Endpoint, EngineError, Tenancy};
 use super::client::{Account, Login, PORT};
 use crate::deployment::Secret;
-use cluster::Cluster;
+use cluster::{Cluster, Sessions};
 use names::{literal, quoted};
 
 pub use handle::PostgresqlTenant;
@@ -44,8 +44,10 @@ const USER: &str = "user";
 const PASSWORD: &str = "password";
 
 /// A database for each tenant.
-#[derive(Debug)]
-pub(super) struct Databases;
+#[derive(Debug, Default)]
+pub(super) struct Databases {
+    sessions: Sessions,
+}
 
 #[async_trait]
 impl Tenancy for Databases {
@@ -55,7 +57,7 @@ impl Tenancy for Databases {
         tenant: &TenantName,
         migrations: &Migrations,
     ) -> Result<Room, EngineError> {
-        let cluster = Cluster::of(endpoint).await?;
+        let cluster = self.sessions.cluster(endpoint).await?;
         let template = template::ready(&cluster, migrations).await?;
         let name = tenant.as_str();
         cluster.hold(name).await?;
@@ -72,6 +74,7 @@ impl Tenancy for Databases {
                 ),
             )
             .await?;
+        self.sessions.take_back(cluster).await?;
         Ok(Room::new(tenant.clone())
             .with(DATABASE, name)
             .with(USER, name)
@@ -79,13 +82,14 @@ impl Tenancy for Databases {
     }
 
     async fn remove(&self, endpoint: &Endpoint, tenant: &TenantName) -> Result<(), EngineError> {
-        let cluster = Cluster::of(endpoint).await?;
+        let cluster = self.sessions.cluster(endpoint).await?;
         // Whoever was cut off while making it goes on until the statement is done.
         cluster.hold(tenant.as_str()).await?;
         for database in cluster.databases_of(tenant).await? {
             cluster.drop_database(&database).await?;
         }
-        drop_role(&cluster, tenant.as_str()).await
+        drop_role(&cluster, tenant.as_str()).await?;
+        self.sessions.take_back(cluster).await
     }
 
     /// Ends the sessions in the room, because a database with sessions cannot be cloned.

@@ -77,7 +77,7 @@ impl fmt::Display for Target {
             Wanted::AtLeast(limit) => format!("≥ {limit}"),
         };
         let verdict = if self.is_met() { "met" } else { "NOT MET" };
-        write!(f, "{:<78}{:>9.3}{wanted:>9}  {verdict}", self.what, self.ratio)
+        write!(f, "{:<88}{:>9.3}{wanted:>9}  {verdict}", self.what, self.ratio)
     }
 }
 

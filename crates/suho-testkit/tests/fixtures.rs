@@ -5,7 +5,9 @@
 use std::env;
 use std::error::Error;
 use std::process::{Command, Output};
+use std::time::Instant;
 
+use futures::future::try_join_all;
 use rstest::rstest;
 use suho_stack::stack::tenants::Stage;
 use suho_stack::stack::{Lodger, SharedStack, Tenants};
@@ -153,6 +155,40 @@ fn a_stack_outlives_the_runtime_that_asked_for_it() {
     };
 
     assert_eq!(ask(), ask());
+}
+
+/// Nothing fails where rooms of every engine come and go; prints how long each tenant waited for all of its own.
+#[tokio::test]
+#[ignore = "takes minutes, and both processors"]
+async fn two_hundred_tenants_have_a_room_in_every_engine_sixteen_at_a_time() -> Outcome {
+    const TENANTS: usize = 200;
+    const TOGETHER: usize = 16;
+    let stack = stack().await;
+    let is_there = |engine: &&str| stack.endpoints().keys().any(|service| service.contains(*engine));
+    let engines: Vec<&str> = suho_testkit::engines().filter(is_there).collect();
+    let (stack, engines) = (&stack, &engines);
+    let lanes = (0..TOGETHER).map(|lane| async move {
+        let mut waits = Vec::new();
+        for _ in (lane..TENANTS).step_by(TOGETHER) {
+            let start = Instant::now();
+            let tenant = stack.tenant().await?;
+            try_join_all(engines.iter().map(|engine| tenant.room(engine))).await?;
+            waits.push(start.elapsed());
+        }
+        Ok::<_, Box<dyn Error + Send + Sync>>(waits)
+    });
+
+    let start = Instant::now();
+    let mut waits = try_join_all(lanes).await?.concat();
+
+    waits.sort();
+    let [p50, p95, p99] = [50, 95, 99].map(|percent| waits[TENANTS * percent / 100]);
+    println!(
+        "{TENANTS} tenants of {engines:?} in {:.1?}: p50 {p50:.1?}, p95 {p95:.1?}, p99 {p99:.1?}",
+        start.elapsed()
+    );
+    assert_eq!(waits.len(), TENANTS);
+    Ok(())
 }
 
 mod verdicts {

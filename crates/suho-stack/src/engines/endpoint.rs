@@ -129,6 +129,13 @@ pub(super) mod tests {
         }
     }
 
+    /// The service `name` as `files` describe it with `variables`.
+    pub(crate) fn described(files: &Files, name: &str, mut variables: Variables) -> Result<Service, DeploymentError> {
+        variables.generate_missing(Deployment::required_variables(files, &[COMPOSE_FILE])?);
+        let deployment = Deployment::read(files, &[COMPOSE_FILE], &variables)?;
+        deployment.service(name).cloned()
+    }
+
     #[rstest]
     #[case("127.0.0.1", "127.0.0.1")]
     #[case("10.0.0.5", "10.0.0.5")]
@@ -137,13 +144,11 @@ pub(super) mod tests {
         #[case] bound: &str,
         #[case] asked: &str,
     ) -> Result<(), DeploymentError> {
-        let files = Files::embedded();
         let mut variables = Variables::default();
         variables.set("SUHO_BIND_ADDRESS", Secret::new(bound));
-        variables.generate_missing(Deployment::required_variables(&files, &[COMPOSE_FILE])?);
-        let deployment = Deployment::read(&files, &[COMPOSE_FILE], &variables)?;
+        let service = described(&Files::embedded(), "suho-kafka", variables)?;
 
-        let endpoint = Endpoint::published(deployment.service("suho-kafka")?, BTreeMap::new());
+        let endpoint = Endpoint::published(&service, BTreeMap::new());
 
         assert_eq!(endpoint.host, asked);
         Ok(())

@@ -130,6 +130,19 @@ impl Caller<'_> {
         self.signed(self.client.request(method, format!("{}{path}", self.base)))
     }
 
+    /// What a tenant asks in its own words: the JSON of an answer of success, null where it has no body.
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineError> {
+        let action = format!("ask {method} {path}");
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        match self.exchange(request, &action).await? {
+            (status, answer) if status.is_success() => Ok(answer),
+            (status, answer) => Err(self.endpoint.failed(action)(format!("{status}: {answer}"))),
+        }
+    }
+
     /// Sends `request`; the status and the JSON of the answer, be it a refusal.
     pub(super) async fn exchange(
         &self,

@@ -15,6 +15,7 @@ use crate::engines::nats::NatsTenant;
 use crate::engines::postgresql::PostgresqlTenant;
 #[cfg(feature = "weaviate")]
 use crate::engines::weaviate::WeaviateTenant;
+use crate::engines::{Endpoint, tenancy::Room};
 
 impl Tenant {
     /// Its database in `PostgreSQL`.
@@ -72,5 +73,11 @@ impl Tenant {
     pub async fn kafka(&self) -> Result<KafkaTenant, TenantError> {
         let (endpoint, room) = self.lodged("kafka").await?;
         Ok(KafkaTenant::new(endpoint, room))
+    }
+
+    /// Its room in `engine`, and where that is.
+    async fn lodged(&self, engine: &str) -> Result<(Endpoint, Room), TenantError> {
+        let room = self.room(engine).await?;
+        Ok((self.place(engine)?.kind.lodging.endpoint.clone(), room))
     }
 }

@@ -45,8 +45,8 @@ pub struct Tenant {
 }
 
 /// An engine in which the tenant may have a room.
-struct Place {
-    kind: Arc<Kind>,
+pub(super) struct Place {
+    pub(super) kind: Arc<Kind>,
     occupied: OnceCell<Occupied>,
 }
 
@@ -101,21 +101,6 @@ impl Tenant {
         let place = self.place(engine)?;
         let occupied = place.occupied.get_or_try_init(|| self.move_in(place)).await?;
         Ok(occupied.room.clone())
-    }
-
-    /// Its room in `engine`, and where that is.
-    #[cfg(any(
-        feature = "arangodb",
-        feature = "clickhouse",
-        feature = "dragonflydb",
-        feature = "kafka",
-        feature = "nats",
-        feature = "postgresql",
-        feature = "weaviate",
-    ))]
-    pub(super) async fn lodged(&self, engine: &str) -> Result<(crate::engines::Endpoint, Room), TenantError> {
-        let room = self.room(engine).await?;
-        Ok((self.place(engine)?.kind.lodging.endpoint.clone(), room))
     }
 
     /// How programs and people get into its room in `engine`.
@@ -175,7 +160,7 @@ impl Tenant {
         })
     }
 
-    fn place(&self, engine: &str) -> Result<&Place, TenantError> {
+    pub(super) fn place(&self, engine: &str) -> Result<&Place, TenantError> {
         let lodging = self.tenants.lodging(engine)?;
         // Every lodging of the stack has its place here, since the tenant was made.
         self.places.get(&lodging.engine).ok_or_else(|| TenantError::NoRooms {

@@ -21,6 +21,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::pace;
+
 const SERVICE: &str = "suho-clickhouse";
 
 /// The stack of the tests that run now; the last of them takes it along.
@@ -381,12 +383,7 @@ async fn many(total: usize, at_once: usize) {
         .collect()
         .await;
     println!("{total} tenants, {at_once} at a time, in {:.1?}", began.elapsed());
-    for (step, name) in ["made", "wrote and read", "removed"].into_iter().enumerate() {
-        let mut times: Vec<_> = times.iter().map(|times| times[step]).collect();
-        times.sort();
-        let [p50, p95, p99] = [50, 95, 99].map(|percent| times[(times.len() - 1) * percent / 100]);
-        println!("{name:20} p50 {p50:7.1?}  p95 {p95:7.1?}  p99 {p99:7.1?}");
-    }
+    pace::tell(["made", "wrote and read", "removed"], &times);
 }
 
 #[tokio::test]

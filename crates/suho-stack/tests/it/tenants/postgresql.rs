@@ -19,6 +19,8 @@ use suho_stack::{
 use tokio::{sync::Mutex, time::sleep};
 use tokio_postgres::{Client, NoTls, error::SqlState};
 
+use super::pace;
+
 const SERVICE: &str = "suho-postgresql";
 const COMPOSE: &str = "docker-compose.yml";
 const TABLES: &str = "/docker-entrypoint-initdb.d/020-create-tables.sql:ro";
@@ -680,12 +682,7 @@ async fn many(total: usize, at_once: usize) {
         .collect()
         .await;
     println!("{total} tenants, {at_once} at a time, in {:.1?}", began.elapsed());
-    for (step, name) in ["made", "connected and wrote", "removed"].into_iter().enumerate() {
-        let mut times: Vec<_> = times.iter().map(|times| times[step]).collect();
-        times.sort();
-        let [p50, p95, p99] = [50, 95, 99].map(|percent| times[(times.len() - 1) * percent / 100]);
-        println!("{name:20} p50 {p50:7.1?}  p95 {p95:7.1?}  p99 {p99:7.1?}");
-    }
+    pace::tell(["made", "connected and wrote", "removed"], &times);
     let left = "SELECT datname::text FROM pg_database WHERE datname ~ '^t[0-9a-f]{16}'";
     let databases = texts(&administrator(endpoint, "postgres").await, left).await;
     assert!(databases.len() <= 32, "{databases:?}");

@@ -66,16 +66,8 @@ impl ArangodbTenant {
     /// Asks the database at `path`, which is `/_api/…`, as the tenant; the JSON of an answer of success, null where it has no
     /// body.
     pub async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineError> {
-        let action = format!("ask {method} {path}");
         let credentials = Credentials::Basic(self.user(), self.password());
         let caller = Caller::new(&self.endpoint, self.url()?, Some(credentials))?;
-        let mut request = caller.request(method, path);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        match caller.exchange(request, &action).await? {
-            (status, answer) if status.is_success() => Ok(answer),
-            (status, answer) => Err(self.endpoint.failed(action)(format!("{status}: {answer}"))),
-        }
+        caller.ask(method, path, body).await
     }
 }

@@ -71,20 +71,14 @@ fn entry(place: usize) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::super::super::super::endpoint::tests::described;
     use super::*;
-    use crate::deployment::{COMPOSE_FILE, Deployment, Variables};
-
-    fn service(files: &Files) -> Service {
-        let mut variables = Variables::default();
-        variables.generate_missing(Deployment::required_variables(files, &[COMPOSE_FILE]).unwrap());
-        let deployment = Deployment::read(files, &[COMPOSE_FILE], &variables).unwrap();
-        deployment.service("suho-kafka").unwrap().clone()
-    }
+    use crate::deployment::Variables;
 
     #[test]
     fn every_place_is_a_user_of_both_listeners_with_a_password_and_nothing_else_changes() {
         let files = Files::embedded();
-        let mut service = service(&files);
+        let mut service = described(&files, "suho-kafka", Variables::default()).unwrap();
         let before = Setting::of(&service, &files).unwrap();
 
         let lent = lend(&mut service, files).unwrap();
@@ -116,7 +110,12 @@ mod tests {
     fn a_file_without_users_is_told() {
         let files = Files::embedded().with("kafka.properties", "broker.id=1\n");
 
-        let error = lend(&mut service(&Files::embedded()), files).unwrap_err().in_full();
+        let error = lend(
+            &mut described(&Files::embedded(), "suho-kafka", Variables::default()).unwrap(),
+            files,
+        )
+        .unwrap_err()
+        .in_full();
 
         assert!(error.contains("no listener"), "{error}");
     }

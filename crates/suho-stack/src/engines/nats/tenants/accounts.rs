@@ -143,20 +143,14 @@ fn blocks() -> String {
 mod tests {
     use rstest::rstest;
 
+    use super::super::super::super::endpoint::tests::described;
     use super::*;
-    use crate::deployment::{COMPOSE_FILE, Deployment, Variables};
-
-    fn service(files: &Files) -> Service {
-        let mut variables = Variables::default();
-        variables.generate_missing(Deployment::required_variables(files, &[COMPOSE_FILE]).unwrap());
-        let deployment = Deployment::read(files, &[COMPOSE_FILE], &variables).unwrap();
-        deployment.service("suho-nats-server").unwrap().clone()
-    }
+    use crate::deployment::Variables;
 
     #[test]
     fn every_place_has_an_account_and_a_password_and_the_server_has_room_for_all() {
         let files = Files::embedded();
-        let mut service = service(&files);
+        let mut service = described(&files, "suho-nats-server", Variables::default()).unwrap();
         let before = Setting::of(&service, &files).unwrap();
 
         let lent = lend(&mut service, files).unwrap();
@@ -207,7 +201,12 @@ mod tests {
     fn a_file_without_accounts_is_told() {
         let files = Files::embedded().with("nats-server.conf", "port: 4222\n");
 
-        let error = lend(&mut service(&Files::embedded()), files).unwrap_err().in_full();
+        let error = lend(
+            &mut described(&Files::embedded(), "suho-nats-server", Variables::default()).unwrap(),
+            files,
+        )
+        .unwrap_err()
+        .in_full();
 
         assert!(error.contains("has no line `accounts {`"), "{error}");
     }

@@ -94,17 +94,14 @@ ALTER DATABASE {name} ALLOW_CONNECTIONS false;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::super::super::super::endpoint::tests::described;
     use super::*;
-    use crate::deployment::{Deployment, Variables};
+    use crate::deployment::Variables;
 
     #[test]
     fn a_lent_server_takes_more_connections_and_makes_the_template_itself() {
         let files = Files::embedded();
-        let mut variables = Variables::default();
-        let compose = ["docker-compose.yml"];
-        variables.generate_missing(Deployment::required_variables(&files, &compose).unwrap());
-        let deployment = Deployment::read(&files, &compose, &variables).unwrap();
-        let mut service = deployment.service("suho-postgresql").unwrap().clone();
+        let mut service = described(&files, "suho-postgresql", Variables::default()).unwrap();
 
         let files = lend(&mut service, files);
 

@@ -145,16 +145,13 @@ fn refused(caller: &Caller<'_>, action: &str, status: StatusCode, answer: &Value
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::super::super::super::endpoint::tests::described;
     use super::*;
-    use crate::deployment::{COMPOSE_FILE, Deployment, Files, Variables};
+    use crate::deployment::{Files, Variables};
 
     #[test]
     fn a_lent_server_knows_roles_for_the_same_users_and_makes_others() {
-        let files = Files::embedded();
-        let mut variables = Variables::default();
-        variables.generate_missing(Deployment::required_variables(&files, &[COMPOSE_FILE]).unwrap());
-        let deployment = Deployment::read(&files, &[COMPOSE_FILE], &variables).unwrap();
-        let mut service = deployment.service("suho-weaviate").unwrap().clone();
+        let mut service = described(&Files::embedded(), "suho-weaviate", Variables::default()).unwrap();
 
         know_users(&mut service);
 

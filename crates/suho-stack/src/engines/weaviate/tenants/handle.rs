@@ -97,15 +97,7 @@ impl WeaviateTenant {
 
     /// Asks the server as the tenant; the JSON of an answer of success, null where it has no body.
     pub async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineError> {
-        let action = format!("ask {method} {path}");
         let caller = client::connect_with(&self.endpoint, self.api_key())?;
-        let mut request = caller.request(method, path);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        match caller.exchange(request, &action).await? {
-            (status, answer) if status.is_success() => Ok(answer),
-            (status, answer) => Err(self.endpoint.failed(action)(format!("{status}: {answer}"))),
-        }
+        caller.ask(method, path, body).await
     }
 }

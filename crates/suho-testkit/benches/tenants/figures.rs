@@ -1,5 +1,6 @@
 //! Times, their percentiles, and what was promised of them.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -84,4 +85,10 @@ impl fmt::Display for Target {
 /// How many times `part` is in `whole`.
 pub fn ratio(whole: Duration, part: Duration) -> f64 {
     whole.as_secs_f64() / part.as_secs_f64()
+}
+
+/// The one in the middle; there is one at least.
+pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
+    values.sort_by(|one, other| one.partial_cmp(other).unwrap_or(Ordering::Equal));
+    values[values.len() / 2]
 }

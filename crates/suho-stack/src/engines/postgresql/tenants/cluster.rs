@@ -11,13 +11,24 @@ use tokio_postgres::{Client, Error};
 use super::super::super::tenancy::TenantName;
 use super::super::super::{Endpoint, EngineError};
 use super::super::client::{Account, Login, PORT};
-use super::names::quoted;
+use super::names::{MEMORY, quoted};
 
 /// Nobody's database: a session in it keeps no one from cloning another.
 const MAINTENANCE: &str = "postgres";
 /// For a place among the server's connections.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The tablespace that every server has.
+const DISK: &str = "pg_default";
+/// As many databases go into memory, of 10 MB each with the deployment's schema: half of it is left to what tests write.
+const IN_MEMORY: i64 = 100;
+
+/// The memory that a server was lent for the databases of tenants.
+enum Memory {
+    Free,
+    Full,
+}
 
 /// A session of the administrator.
 pub(super) struct Cluster<'a> {
@@ -157,7 +168,42 @@ impl<'a> Cluster<'a> {
             .map_err(self.endpoint.failed(format!("look for {about}")))
     }
 
+    /// Clones `source`, in which nobody may be, as the sealed database `name`, which is in memory where the server was lent some
+    /// and has some left.
+    pub(super) async fn clone_for_tenant(&self, source: &str, name: &str) -> Result<(), EngineError> {
+        let cloned = match self.memory().await? {
+            None => self.try_clone_sealed(source, name).await,
+            Some(Memory::Full) => self.try_clone_into(DISK, source, name).await,
+            Some(Memory::Free) => match self.try_clone_into(MEMORY, source, name).await {
+                // It was taken by what tests have written; or it went with a container that was started again.
+                Err(error) if matches!(error.code(), Some(&SqlState::DISK_FULL | &SqlState::UNDEFINED_FILE)) => {
+                    tracing::debug!(%error, "no memory for the database {name}, which goes to the disk");
+                    self.try_clone_into(DISK, source, name).await
+                }
+                cloned => cloned,
+            },
+        };
+        cloned.map_err(self.endpoint.failed(format!("clone the database {source} as {name}")))
+    }
+
+    async fn memory(&self) -> Result<Option<Memory>, EngineError> {
+        let query = "SELECT (SELECT count(*) FROM pg_database WHERE dattablespace = place.oid)
+            FROM pg_tablespace AS place WHERE spcname = $1";
+        let found = self.session.query_opt(query, &[&MEMORY]).await;
+        let count = found.and_then(|row| row.map(|row| row.try_get::<_, i64>(0)).transpose());
+        let count = count.map_err(self.endpoint.failed("look for memory for databases"))?;
+        Ok(count.map(|count| if count < IN_MEMORY { Memory::Free } else { Memory::Full }))
+    }
+
     /// Clones `source`, in which nobody may be, as the sealed database `name`.
+    pub(super) async fn clone_sealed(&self, source: &str, name: &str) -> Result<(), EngineError> {
+        let action = format!("clone the database {source} as {name}");
+        self.try_clone_sealed(source, name)
+            .await
+            .map_err(self.endpoint.failed(action))
+    }
+
+    /// As [`Cluster::clone_sealed`]; the error is the server's own.
     ///
     /// Copying files forces two checkpoints on everybody, which cost nothing where the server syncs nothing: 20 ms instead of 25
     /// for the schema of the deployment, and on a busy machine half. Elsewhere it goes through the log: 23 ms instead of 48.
@@ -168,20 +214,13 @@ impl<'a> Cluster<'a> {
             .await?
             .try_get(0)?;
         let strategy = if synced { "wal_log" } else { "file_copy" };
-        self.try_run(&format!(
-            "CREATE DATABASE {} TEMPLATE {} STRATEGY {strategy} IS_TEMPLATE true ALLOW_CONNECTIONS false",
-            quoted(name),
-            quoted(source)
-        ))
-        .await
+        self.try_run(&cloning(source, name, strategy)).await
     }
 
-    /// As [`Cluster::try_clone_sealed`], with an error that says what was tried.
-    pub(super) async fn clone_sealed(&self, source: &str, name: &str) -> Result<(), EngineError> {
-        let action = format!("clone the database {source} as {name}");
-        self.try_clone_sealed(source, name)
-            .await
-            .map_err(self.endpoint.failed(action))
+    /// The same into `tablespace` of a server that was lent, and syncs nothing.
+    async fn try_clone_into(&self, tablespace: &str, source: &str, name: &str) -> Result<(), Error> {
+        let how = format!("file_copy TABLESPACE {tablespace}");
+        self.try_run(&cloning(source, name, &how)).await
     }
 
     /// Closes `database`, and ends the sessions in it.
@@ -215,6 +254,14 @@ impl<'a> Cluster<'a> {
         self.run(&action, &closed).await?;
         self.run(&action, &format!("DROP DATABASE {name} WITH (FORCE)")).await
     }
+}
+
+fn cloning(source: &str, name: &str, strategy: &str) -> String {
+    format!(
+        "CREATE DATABASE {} TEMPLATE {} STRATEGY {strategy} IS_TEMPLATE true ALLOW_CONNECTIONS false",
+        quoted(name),
+        quoted(source)
+    )
 }
 
 /// The administrator on his way to `database`.

@@ -2,7 +2,7 @@
 
 use super::super::super::super::deployment::{Files, Mount, Service};
 use super::super::client::{Account, SCHEMA_DATABASE};
-use super::names::{quoted, template};
+use super::names::{MEMORY, quoted, template};
 use super::template::{group, rights_of, without_workers};
 
 /// Runs after the scripts that make the schema.
@@ -24,6 +24,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("autovacuum_naptime", "'1min'"),
 ];
 
+/// Memory in which databases of tenants are, in bytes: there they take 20 ms also while a build that has just ended is still
+/// written to the disk, where the same takes 20 to 400 ms. What nobody writes there takes none.
+const MEMORY_SIZE: u64 = 2 << 30;
+const MEMORY_PLACE: &str = "/dev/shm/tenants";
+
 /// Lets the initialisation make the template, while nobody is there whom it could disturb, and makes room for many.
 pub(in super::super) fn lend(service: &mut Service, files: Files) -> Files {
     let database = service
@@ -37,6 +42,7 @@ pub(in super::super) fn lend(service: &mut Service, files: Files) -> Files {
     let Some(database) = database else {
         return files;
     };
+    service.shm_size = Some(service.shm_size.unwrap_or_default() + MEMORY_SIZE);
     service.mounts.push(Mount::File {
         source: SCRIPT.to_owned(),
         target: SCRIPT_TARGET.to_owned(),
@@ -73,7 +79,9 @@ fn script(database: &str) -> String {
     let base = template(database);
     let (source, name) = (quoted(database), quoted(&base));
     format!(
-        "-- The template of all tenants, as the library would make it.
+        "\\! mkdir -m 700 {MEMORY_PLACE}
+CREATE TABLESPACE {MEMORY} LOCATION '{MEMORY_PLACE}';
+-- The template of all tenants, as the library would make it.
 \\connect postgres
 {group}
 {without_workers}

@@ -7,6 +7,7 @@
 //! - `lending`: what a server is started with to lodge tenants.
 //! - `named`: a server that the user names by `DATABASE_URL`.
 //! - `names`: of databases, and names as SQL.
+//! - `password`: passwords that nobody can guess, and what the server keeps of them.
 //! - `snapshots`: sealed clones of a tenant's database.
 //! - `template`: what tenants are cloned from: the schema of the deployment, and migrations.
 //! - `rights.sql`, `new.sql`: what tenants may do in a template.
@@ -22,6 +23,7 @@ mod jobs;
 mod lending;
 mod named;
 mod names;
+mod password;
 mod snapshots;
 mod template;
 
@@ -61,19 +63,12 @@ impl Tenancy for Databases {
         let template = template::ready(&cluster, migrations).await?;
         let name = tenant.as_str();
         cluster.hold(name).await?;
-        cluster.clone_sealed(&template, name).await?;
-        // Made by the client, so that the password itself is in no statement, and in no log of statements.
-        let password = format!("p{:032x}", rand::random::<u128>());
-        cluster
-            .run(
-                &format!("let {name} into its database"),
-                &format!(
-                    "{} {}",
-                    role(endpoint, name, &password, &names::group(endpoint)),
-                    opened(name, name)
-                ),
-            )
-            .await?;
+        cluster.clone_for_tenant(&template, name).await?;
+        let action = format!("let {name} into its database");
+        let password = password::random();
+        let verifier = password::verifier(&password).map_err(endpoint.failed(&action))?;
+        let role = role(endpoint, name, &verifier, &names::group(endpoint));
+        cluster.run(&action, &format!("{role} {}", opened(name, name))).await?;
         self.sessions.take_back(cluster).await?;
         Ok(Room::new(tenant.clone())
             .with(DATABASE, name)
@@ -135,10 +130,9 @@ fn way_in(endpoint: &Endpoint, login: Login<'_>) -> Result<WayIn, EngineError> {
 }
 
 /// Makes the role `name` in the group of tenants, with the limits that the services' role has.
-fn role(endpoint: &Endpoint, name: &str, password: &str, group: &str) -> String {
-    let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
+fn role(endpoint: &Endpoint, name: &str, verifier: &str, group: &str) -> String {
     let service = literal(Account::Service.role_at(endpoint));
-    let (role, group, verifier, name) = (quoted(name), quoted(group), literal(&verifier), literal(name));
+    let (role, group, verifier, name) = (quoted(name), quoted(group), literal(verifier), literal(name));
     format!(
         "CREATE ROLE {role} LOGIN PASSWORD {verifier} IN ROLE {group};
         DO $limits$

@@ -6,6 +6,9 @@ use super::super::super::Endpoint;
 use super::super::super::tenancy::{Migrations, TenantName};
 use super::super::client;
 
+/// The tablespace in memory, of a server that was lent.
+pub(super) const MEMORY: &str = "suho_tenants";
+
 /// Of a name that goes into others: what is put behind it has 29, and `PostgreSQL` takes 63 bytes.
 const LONGEST: usize = 30;
 

@@ -16,7 +16,7 @@ pub(super) async fn keep(endpoint: &Endpoint, tenant: &TenantName, label: &str) 
     cluster.drop_database(&making).await?;
     let had_jobs = !cluster.workers_in(database).await?.is_empty();
     cluster.seal(database).await?;
-    let cloned = cluster.clone_sealed(database, &making).await;
+    let cloned = cluster.clone_for_tenant(database, &making).await;
     let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quoted(database));
     cluster.run(&format!("open the database {database}"), &open).await?;
     cloned?;
@@ -39,7 +39,7 @@ pub(super) async fn restore(endpoint: &Endpoint, tenant: &TenantName, label: &st
         return Err(endpoint.unexpected(&action, format!("a snapshot {label:?}"), "none of that label"));
     }
     cluster.drop_database(&making).await?;
-    cluster.clone_sealed(&kept, &making).await?;
+    cluster.clone_for_tenant(&kept, &making).await?;
     cluster.drop_database(database).await?;
     cluster.rename(&making, database).await?;
     let action = format!("let {tenant} into its database");

@@ -1,6 +1,6 @@
 # The two commands of this project are `make up` and `make test`; the rest serves them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build images airgap up down clean test example bench lint features flake env
+.PHONY: help bootstrap build images airgap up down clean test crowd example bench lint features flake env
 
 # Where bootstrap puts cargo, which a shell finds from the next login on, and where dockerd is, which only root's PATH names.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -47,6 +47,10 @@ test: airgap ## Run every test, on real containers
 	@scripts/bootstrap.sh tests
 	@$(progress) 'building tests' cargo test --locked --workspace --no-run
 	cargo test --locked --workspace
+
+crowd: airgap ## Let 64 processes ask for a warm stack at once, then again and kill the first half-way: each time one starts it
+	@$(progress) 'building tests' cargo test --locked --workspace --test it --no-run
+	cargo test --locked --workspace --test it -- shared::crowd::of_64 --nocapture --test-threads=1
 
 example: airgap ## Run the tests of the example, which borrow the stack, under both of cargo's runners
 	@scripts/bootstrap.sh tests

@@ -11,6 +11,7 @@
 //! - [`proving`]: what a room is asked to prove, and the words in which it answers.
 //! - `go`: sizes as the runtime of Go reads them.
 //! - `http`: requests to those engines that are spoken to over HTTP.
+//! - `login`: a user with a password, where an engine's users stand in its file.
 //! - `migrating`: a user's migrations in an engine that knows no scripts.
 //! - [`tenancy`]: rooms for tenants on an engine that all share.
 //! - `scratch`: names and values that nothing else has.
@@ -65,7 +66,15 @@ mod go;
     feature = "weaviate",
 ))]
 mod http;
-#[cfg(any(feature = "arangodb", feature = "dragonflydb", feature = "weaviate"))]
+#[cfg(any(feature = "kafka", feature = "nats"))]
+mod login;
+#[cfg(any(
+    feature = "arangodb",
+    feature = "dragonflydb",
+    feature = "kafka",
+    feature = "nats",
+    feature = "weaviate",
+))]
 mod migrating;
 #[cfg(any(
     feature = "arangodb",

@@ -6,7 +6,8 @@ use clickhouse::{Client, Compression, Row, error::Error};
 use futures::future::try_join_all;
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
-use suho_stack::stack::{ImageSource, Stack};
+
+use crate::warm;
 
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 struct Tick {
@@ -23,22 +24,6 @@ fn ticks(instrument: &str) -> Vec<Tick> {
             price: 100.0 + f64::from(sequence) / 64.0,
         })
         .collect()
-}
-
-async fn clickhouse() -> (Stack, Client) {
-    let stack = Stack::builder()
-        .engines(["clickhouse"])
-        .images(ImageSource::Airgap)
-        .start()
-        .await
-        .unwrap();
-    let endpoint = stack.endpoint("suho-clickhouse").unwrap();
-    let client = Client::default()
-        .with_url(format!("http://127.0.0.1:{}", endpoint.ports[&8123]))
-        .with_user("suho")
-        .with_password(endpoint.environment["SUHO_CLICKHOUSE_PASSWORD"].expose())
-        .with_database("scratch");
-    (stack, client)
 }
 
 async fn write_and_read(client: &Client, table: &str) -> Result<(), Error> {
@@ -71,7 +56,8 @@ async fn write_and_read(client: &Client, table: &str) -> Result<(), Error> {
 async fn sixteen_official_clients_write_and_read_at_once(
     #[values(Compression::Lz4, Compression::None)] compression: Compression,
 ) {
-    let (stack, client) = clickhouse().await;
+    let tenant = warm::stack().await.tenant().await.unwrap();
+    let client = tenant.clickhouse().await.unwrap().connect().await.unwrap();
     let clients: Vec<_> = (0..16)
         .map(|number| (client.clone().with_compression(compression), format!("ticks_{number}")))
         .collect();
@@ -79,28 +65,26 @@ async fn sixteen_official_clients_write_and_read_at_once(
     try_join_all(clients.iter().map(|(client, table)| write_and_read(client, table)))
         .await
         .unwrap();
-
-    stack.stop().await.unwrap();
 }
 
 #[rstest]
-#[case::unknown_table("SELECT * FROM scratch.absent", "Code: 60")]
+#[case::unknown_table("SELECT * FROM absent", "Code: 60")]
 #[case::syntax("SELEKT 1", "Code: 62")]
 #[case::late_error("SELECT throwIf(number = 3000000) FROM numbers(4000000)", "Code: 395")]
 #[tokio::test]
 async fn an_error_reaches_the_official_client_with_its_code(#[case] query: &str, #[case] code: &str) {
-    let (stack, client) = clickhouse().await;
+    let tenant = warm::stack().await.tenant().await.unwrap();
+    let client = tenant.clickhouse().await.unwrap().connect().await.unwrap();
 
     let error = client.query(query).fetch_all::<u8>().await.unwrap_err();
 
     assert!(error.to_string().contains(code), "{error}");
-    stack.stop().await.unwrap();
 }
 
 /// The image's tests are written in its own language, and run in it against the running front.
 #[tokio::test]
 async fn the_tests_of_the_image_pass() {
-    let (stack, _client) = clickhouse().await;
+    let stack = warm::stack().await;
     let member = stack.state().member("suho-clickhouse").unwrap();
     let passwords = ["SUHO_CLICKHOUSE_PASSWORD", "SUHO_CLICKHOUSE_READER_PASSWORD"]
         .map(|name| format!("{name}={}", member.endpoint.environment[name].expose()));
@@ -143,5 +127,4 @@ async fn the_tests_of_the_image_pass() {
     println!("{words}");
     assert!(output.status.success(), "{words}");
     assert!(!words.contains("Ran 0 tests") && !words.contains("skipped"), "{words}");
-    stack.stop().await.unwrap();
 }

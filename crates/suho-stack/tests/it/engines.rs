@@ -4,6 +4,8 @@ use suho_stack::{
     stack::Stack,
 };
 
+use crate::warm;
+
 #[rstest]
 #[case::postgresql("postgresql")]
 #[case::clickhouse("clickhouse")]
@@ -37,7 +39,7 @@ async fn an_engine_serves_its_user_and_refuses_strangers(#[case] name: &str) {
 async fn declared_streams_and_topics_exist_and_declaring_again_changes_nothing() {
     use suho_stack::deployment::{Declarations, Files};
 
-    let stack = Stack::builder().engines(["nats", "kafka"]).start().await.unwrap();
+    let stack = warm::stack().await;
     let declarations = Declarations::read(&Files::embedded()).unwrap();
     assert!(!declarations.streams.is_empty() && !declarations.topics.is_empty());
 
@@ -61,5 +63,4 @@ async fn declared_streams_and_topics_exist_and_declaring_again_changes_nothing()
             .await
             .unwrap();
     }
-    stack.stop().await.unwrap();
 }

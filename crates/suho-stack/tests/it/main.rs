@@ -16,6 +16,7 @@
 //! - [`strangers`]: a door that was left open is found out.
 //! - [`tenants`]: what is one tenant's is no other's.
 //! - [`vocabulary`]: the lists of known names against what the live engines name.
+//! - [`warm`]: the warm stack that tests borrow who need engines and nothing of their own.
 
 #![expect(
     clippy::unwrap_used,
@@ -38,6 +39,7 @@ mod shared;
 mod strangers;
 mod tenants;
 mod vocabulary;
+mod warm;
 
 use suho_stack::runtime::{Docker, sweep::Swept};
 

@@ -4,6 +4,8 @@ use testcontainers_modules::{
     testcontainers::{ImageExt, core::ExecCommand, runners::AsyncRunner},
 };
 
+use crate::warm;
+
 #[tokio::test]
 async fn two_stacks_run_side_by_side() {
     let start = || Stack::builder().engines(["nats", "kafka"]).start();
@@ -41,7 +43,7 @@ async fn two_stacks_run_side_by_side() {
 /// A container of testcontainers-modules joins the stack's network and finds the stack's engine by its service's name.
 #[tokio::test]
 async fn a_container_of_another_library_finds_our_engine_by_name() {
-    let stack = Stack::builder().engines(["nats"]).start().await.unwrap();
+    let stack = warm::stack().await;
     let image = &stack.state().member("suho-nats-server").unwrap().image;
     let (name, tag) = image.split_once(':').unwrap();
 
@@ -65,5 +67,4 @@ async fn a_container_of_another_library_finds_our_engine_by_name() {
     let health = String::from_utf8(answer.stdout_to_vec().await.unwrap()).unwrap();
     assert!(health.contains("ok"), "{health}");
     neighbour.rm().await.unwrap();
-    stack.stop().await.unwrap();
 }

@@ -11,6 +11,8 @@ use suho_stack::{
     stack::{ImageSource, Stack},
 };
 
+use crate::warm;
+
 /// How many settings the deployment has for each engine, whether it can be had here or not.
 fn settings_of_the_deployment() -> BTreeMap<String, usize> {
     let files = Files::embedded();
@@ -93,14 +95,10 @@ async fn no_secret_stands_in_the_report() {
 /// What restarts an engine is not done unasked.
 #[tokio::test]
 async fn nothing_is_restarted_unless_that_is_allowed() {
-    let stack = Stack::builder()
-        .engines(["nats"])
-        .images(ImageSource::Airgap)
-        .start()
-        .await
-        .unwrap();
+    let mut inquiry = Inquiry::of(warm::stack().await.state());
+    inquiry.only = vec!["suho-nats-server".to_owned()];
 
-    let report = Inquiry::of(stack.state()).run(|_| ()).await;
+    let report = inquiry.run(|_| ()).await;
 
     let nats = engines::by_service("suho-nats-server").unwrap();
     let restarting: Vec<_> = nats.features().iter().filter(|feature| feature.restarts).collect();
@@ -113,20 +111,11 @@ async fn nothing_is_restarted_unless_that_is_allowed() {
             .unwrap();
         assert!(matches!(row.verdict, Verdict::NotAskable { .. }), "{row:?}");
     }
-    stack.stop().await.unwrap();
 }
 
 /// What of a feed reaches Kafka, and whether the candles are those of the whole feed.
 async fn feed(on_the_way: impl Fn(Vec<Tick>) -> Vec<Tick>) -> Result<Evidence, EngineError> {
-    let stack = Stack::builder()
-        .engines(["nats", "kafka", "clickhouse", "postgresql"])
-        .images(ImageSource::Airgap)
-        .start()
-        .await
-        .unwrap();
-    let outcome = whole::one_feed(&stack.endpoints(), on_the_way).await;
-    stack.stop().await.unwrap();
-    outcome
+    whole::one_feed(&warm::stack().await.endpoints(), on_the_way).await
 }
 
 #[tokio::test]

@@ -5,20 +5,13 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, ResourceSpecifier},
     client::DefaultClientContext,
 };
-use suho_stack::{
-    engines::{self, Vocabulary, clickhouse, kafka, postgresql},
-    stack::{ImageSource, Stack},
-};
+use suho_stack::engines::{self, Vocabulary, clickhouse, kafka, postgresql};
 
-async fn start(engine: &str) -> Stack {
-    let builder = Stack::builder().engines([engine]).images(ImageSource::Airgap);
-    builder.start().await.unwrap()
-}
+use crate::warm;
 
-fn variable(stack: &Stack, service: &str, name: &str) -> String {
-    let variables = engines::by_service(service)
-        .unwrap()
-        .variables(stack.endpoint(service).unwrap());
+async fn variable(service: &str, name: &str) -> String {
+    let endpoint = warm::endpoint(service).await;
+    let variables = engines::by_service(service).unwrap().variables(&endpoint);
     let found = variables.unwrap().into_iter().find(|(variable, _)| *variable == name);
     found.unwrap().1
 }
@@ -36,8 +29,7 @@ fn assert_knows(list: &Vocabulary, names: &[String], at_least: usize) {
 
 #[tokio::test]
 async fn every_setting_that_postgresql_names_is_known() {
-    let stack = start("postgresql").await;
-    let url = variable(&stack, "suho-postgresql", "DATABASE_URL");
+    let url = variable("suho-postgresql", "DATABASE_URL").await;
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
 
@@ -46,13 +38,11 @@ async fn every_setting_that_postgresql_names_is_known() {
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_knows(postgresql::known::settings(), &names, 400);
     connection.abort();
-    stack.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn every_setting_that_clickhouse_names_is_known() {
-    let stack = start("clickhouse").await;
-    let endpoint = stack.endpoint("suho-clickhouse").unwrap();
+    let endpoint = warm::endpoint("suho-clickhouse").await;
     let client = ::clickhouse::Client::default()
         .with_url(format!("http://127.0.0.1:{}", endpoint.ports[&8123]))
         .with_user("suho")
@@ -63,26 +53,21 @@ async fn every_setting_that_clickhouse_names_is_known() {
         let names: Vec<String> = query.fetch_all().await.unwrap();
         assert_knows(list, &names, 300);
     }
-    stack.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn every_setting_that_kafka_names_is_known() {
-    let stack = start("kafka").await;
-    let client: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set(
-            "bootstrap.servers",
-            variable(&stack, "suho-kafka", "KAFKA_BOOTSTRAP_SERVERS"),
-        )
-        .set(
-            "security.protocol",
-            variable(&stack, "suho-kafka", "KAFKA_SECURITY_PROTOCOL"),
-        )
-        .set("sasl.mechanism", variable(&stack, "suho-kafka", "KAFKA_SASL_MECHANISM"))
-        .set("sasl.username", variable(&stack, "suho-kafka", "KAFKA_SASL_USERNAME"))
-        .set("sasl.password", variable(&stack, "suho-kafka", "KAFKA_SASL_PASSWORD"))
-        .create()
-        .unwrap();
+    let mut config = ClientConfig::new();
+    for (key, name) in [
+        ("bootstrap.servers", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("security.protocol", "KAFKA_SECURITY_PROTOCOL"),
+        ("sasl.mechanism", "KAFKA_SASL_MECHANISM"),
+        ("sasl.username", "KAFKA_SASL_USERNAME"),
+        ("sasl.password", "KAFKA_SASL_PASSWORD"),
+    ] {
+        config.set(key, variable("suho-kafka", name).await);
+    }
+    let client: AdminClient<DefaultClientContext> = config.create().unwrap();
 
     let described = client
         .describe_configs(&[ResourceSpecifier::Broker(1)], &AdminOptions::new())
@@ -94,5 +79,4 @@ async fn every_setting_that_kafka_names_is_known() {
     let names = entries.iter().map(|entry| entry.name.clone());
     let names: Vec<_> = names.filter(|name| !name.starts_with("listener.name.")).collect();
     assert_knows(kafka::known::settings(), &names, 250);
-    stack.stop().await.unwrap();
 }

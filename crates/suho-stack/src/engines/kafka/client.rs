@@ -8,17 +8,17 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel}
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
+use super::super::login::{Login, Programs};
 use super::super::{Endpoint, EngineError, Place};
-use crate::deployment::Secret;
 
 /// The listener for the host and that for the network: each tells its clients another address to go on at.
 pub(super) const PUBLISHED_PORT: u16 = 9092;
 const NETWORK_PORT: u16 = 29092;
-pub(super) const PASSWORD: &str = "SUHO_KAFKA_PASSWORD";
-/// The variable that names the service user where the broker is not ours; it is empty where that broker asks for nobody.
-pub(super) const SERVICE_USER: &str = "SUHO_KAFKA_USER";
-/// The service user.
-pub(super) const USER: &str = "suho";
+pub(super) const PROGRAMS: Programs = Programs {
+    user: "suho",
+    named_by: "SUHO_KAFKA_USER",
+    password: "SUHO_KAFKA_PASSWORD",
+};
 pub(super) const PROTOCOL: &str = "SASL_PLAINTEXT";
 /// The protocol of those who do not log in.
 pub(super) const PLAINTEXT: &str = "PLAINTEXT";
@@ -30,11 +30,6 @@ pub(super) fn address(endpoint: &Endpoint) -> Result<String, EngineError> {
         Place::Host => PUBLISHED_PORT,
         Place::Network => NETWORK_PORT,
     })
-}
-
-/// The service user's password.
-pub(super) fn password(endpoint: &Endpoint) -> Result<&str, EngineError> {
-    endpoint.credential(PASSWORD)
 }
 
 /// A configuration without credentials.
@@ -53,28 +48,6 @@ pub(super) fn unknown(endpoint: &Endpoint) -> Result<ClientConfig, EngineError> 
     Ok(config)
 }
 
-/// A name and a password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Login {
-    pub user: String,
-    pub password: Secret,
-}
-
-impl Login {
-    /// The service user; none where the broker asks for nobody.
-    pub(super) fn of_service(endpoint: &Endpoint) -> Result<Option<Self>, EngineError> {
-        let user = endpoint.environment.get(SERVICE_USER);
-        let user = user.map_or(USER, Secret::expose);
-        if user.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            user: user.to_owned(),
-            password: Secret::new(password(endpoint)?),
-        }))
-    }
-}
-
 /// A configuration that logs in so; none where the broker asks for nobody.
 pub(super) fn with_login(endpoint: &Endpoint, login: Option<&Login>) -> Result<ClientConfig, EngineError> {
     let mut config = unknown(endpoint)?;
@@ -90,7 +63,7 @@ pub(super) fn with_login(endpoint: &Endpoint, login: Option<&Login>) -> Result<C
 
 /// A configuration that logs in as the service user.
 pub(super) fn known(endpoint: &Endpoint) -> Result<ClientConfig, EngineError> {
-    with_login(endpoint, Login::of_service(endpoint)?.as_ref())
+    with_login(endpoint, PROGRAMS.login(endpoint)?.as_ref())
 }
 
 /// The variables with which programs find the broker and log in so.

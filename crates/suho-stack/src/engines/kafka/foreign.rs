@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Endpoint, EngineError, Place};
-use super::client::{MECHANISM, PASSWORD, PLAINTEXT, PROTOCOL, PUBLISHED_PORT, SERVICE_USER};
+use super::client::{MECHANISM, PLAINTEXT, PROGRAMS, PROTOCOL, PUBLISHED_PORT};
 use crate::deployment::Secret;
 
 const SERVICE: &str = "suho-kafka";
@@ -24,7 +24,7 @@ pub(super) fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Opti
         .parse()
         .map_err(|_| bad(SERVERS, "its port is no number up to 65535".to_owned()))?;
     let (user, password) = login(variable)?;
-    let environment = [(SERVICE_USER, user), (PASSWORD, password)];
+    let environment = [(PROGRAMS.named_by, user), (PROGRAMS.password, password)];
     Ok(Some(Endpoint {
         service: SERVICE.to_owned(),
         place: Place::Host,

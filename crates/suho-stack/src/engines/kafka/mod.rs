@@ -37,9 +37,10 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::asking::{both_refused, serves, until_answered};
+use super::login::Login;
 use super::{Backup, Endpoint, Engine, EngineError, Feature, Finding, Objection, Refusals, Subject, Tenancy, Waiting};
 use crate::deployment::{Declarations, Files, Service, Setting};
-use client::Login;
+use client::PROGRAMS;
 pub use rdkafka;
 use tenants::KafkaTenancy;
 pub use tenants::KafkaTenant;
@@ -93,7 +94,7 @@ impl Engine for Kafka {
     }
 
     fn variables(&self, endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, EngineError> {
-        client::variables(endpoint, Login::of_service(endpoint)?.as_ref())
+        client::variables(endpoint, PROGRAMS.login(endpoint)?.as_ref())
     }
 
     fn named_by(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, EngineError> {
@@ -115,7 +116,7 @@ impl Engine for Kafka {
 
 /// A connection on which Kafka's protocol is spoken as the service user.
 async fn log_in(endpoint: &Endpoint) -> Result<Wire, EngineError> {
-    log_in_as(endpoint, Login::of_service(endpoint)?.as_ref()).await
+    log_in_as(endpoint, PROGRAMS.login(endpoint)?.as_ref()).await
 }
 
 /// The same as whoever logs in so; as nobody where the broker asks for none.
@@ -124,7 +125,7 @@ async fn log_in_as(endpoint: &Endpoint, login: Option<&Login>) -> Result<Wire, E
 }
 
 async fn log_in_at(endpoint: &Endpoint, address: &str) -> Result<Wire, EngineError> {
-    enter(endpoint, address, Login::of_service(endpoint)?.as_ref()).await
+    enter(endpoint, address, PROGRAMS.login(endpoint)?.as_ref()).await
 }
 
 async fn enter(endpoint: &Endpoint, address: &str, login: Option<&Login>) -> Result<Wire, EngineError> {

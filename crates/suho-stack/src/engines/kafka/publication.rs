@@ -40,8 +40,8 @@ pub(crate) async fn publish<'a>(
     Ok(Publication {
         topic,
         broker: client::address(&endpoint.as_on_network())?,
-        user: client::USER,
-        password: client::password(endpoint)?,
+        user: client::PROGRAMS.user,
+        password: endpoint.credential(client::PROGRAMS.password)?,
         protocol: client::PROTOCOL,
         mechanism: client::MECHANISM,
     })

@@ -23,7 +23,7 @@ pub(super) async fn knock(endpoint: &Endpoint, stranger: Stranger) -> Result<Str
 /// The broker's words, or nothing if it took the password.
 async fn with_wrong_password(address: &str) -> io::Result<Option<String>> {
     let mut wire = Wire::connect(address).await?;
-    Ok(wire.log_in(client::USER, &wrong_password()).await?.err())
+    Ok(wire.log_in(client::PROGRAMS.user, &wrong_password()).await?.err())
 }
 
 /// What a client does that knows of no passwords.

@@ -6,6 +6,7 @@ use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions};
 use serde_json::Value;
 
 use super::super::asking::{CONNECT_LIMIT, Stranger};
+use super::super::login::{Login, Programs};
 use super::super::scratch::wrong_password;
 use super::super::{Endpoint, EngineError};
 use crate::deployment::Secret;
@@ -33,38 +34,15 @@ pub const SYSTEM: User = User {
     password: "SUHO_NATS_SYSTEM_PASSWORD",
 };
 
-/// The variable that names the service user where the server is not ours; it is empty where that server asks for nobody.
-pub(super) const SERVICE_USER: &str = "SUHO_NATS_USER";
-
-/// A name and a password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Login {
-    pub user: String,
-    pub password: Secret,
-}
-
-impl Login {
-    /// The platform's programs; none where the server asks for nobody.
-    pub(super) fn of_service(endpoint: &Endpoint) -> Result<Option<Self>, EngineError> {
-        let user = endpoint.environment.get(SERVICE_USER);
-        let user = user.map_or(SERVICE.name, Secret::expose);
-        if user.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            user: user.to_owned(),
-            password: Secret::new(endpoint.credential(SERVICE.password)?),
-        }))
-    }
-
-    fn options(&self) -> ConnectOptions {
-        ConnectOptions::with_user_and_password(self.user.clone(), self.password.expose().to_owned())
-    }
-}
+pub(super) const PROGRAMS: Programs = Programs {
+    user: SERVICE.name,
+    named_by: "SUHO_NATS_USER",
+    password: SERVICE.password,
+};
 
 /// Where and as whom the platform's programs connect.
 pub(super) fn url(endpoint: &Endpoint) -> Result<String, EngineError> {
-    url_of(endpoint, Login::of_service(endpoint)?.as_ref())
+    url_of(endpoint, PROGRAMS.login(endpoint)?.as_ref())
 }
 
 /// Where `login` connects.
@@ -78,7 +56,7 @@ pub(super) fn url_of(endpoint: &Endpoint, login: Option<&Login>) -> Result<Strin
 
 /// The `JetStream` of the service user's account.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Context, EngineError> {
-    let login = Login::of_service(endpoint)?;
+    let login = PROGRAMS.login(endpoint)?;
     Ok(jetstream::new(connect_with(endpoint, login.as_ref()).await?))
 }
 
@@ -94,7 +72,7 @@ pub(super) async fn connect_as(endpoint: &Endpoint, user: User) -> Result<Client
 /// A connection of whoever logs in so.
 pub(super) async fn connect_with(endpoint: &Endpoint, login: Option<&Login>) -> Result<Client, EngineError> {
     let name = login.map_or("nobody", |login| login.user.as_str());
-    let options = login.map_or_else(ConnectOptions::new, Login::options);
+    let options = login.map_or_else(ConnectOptions::new, options_of);
     open(endpoint, options)
         .await?
         .map_err(endpoint.failed(format!("connect as {name}")))
@@ -129,7 +107,7 @@ pub(super) async fn ask(
 
 /// The connection of whoever logs in so, if the server lets him in; one that cannot be reached has said neither.
 pub(super) async fn enter(endpoint: &Endpoint, login: &Login) -> Result<Option<Client>, EngineError> {
-    match open(endpoint, login.options()).await? {
+    match open(endpoint, options_of(login)).await? {
         Ok(client) => Ok(Some(client)),
         Err(error) if error.kind() == ConnectErrorKind::AuthorizationViolation => Ok(None),
         Err(error) => Err(endpoint.failed(format!("log in as {}", login.user))(error)),
@@ -154,6 +132,10 @@ pub(super) async fn delete_stream(endpoint: &Endpoint, jetstream: &Context, name
         Err(error) if !is_absent(&error.kind()) => Err(endpoint.failed(format!("delete the stream {name}"))(error)),
         _ => Ok(()),
     }
+}
+
+fn options_of(login: &Login) -> ConnectOptions {
+    ConnectOptions::with_user_and_password(login.user.clone(), login.password.expose().to_owned())
 }
 
 fn is_absent(kind: &DeleteStreamErrorKind) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Endpoint, EngineError, Place};
-use super::client::{PORT, SERVICE, SERVICE_USER};
+use super::client::{PORT, PROGRAMS};
 use crate::deployment::Secret;
 
 const VARIABLE: &str = "NATS_URL";
@@ -44,7 +44,7 @@ pub(super) fn endpoint(url: &str) -> Result<Endpoint, EngineError> {
     if host.is_empty() {
         return Err(bad("it names no host".to_owned()));
     }
-    let environment = [(SERVICE_USER, user), (SERVICE.password, password)];
+    let environment = [(PROGRAMS.named_by, user), (PROGRAMS.password, password)];
     Ok(Endpoint {
         service: "suho-nats-server".to_owned(),
         place: Place::Host,

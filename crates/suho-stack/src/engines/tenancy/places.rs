@@ -3,6 +3,10 @@
 //! The arbiter between processes is a log that the engine itself keeps: it puts what all of them say into one order, and whoever
 //! reads it comes to the same end. There is no lock that a killed process could leave behind, and a tenant's name is enough to
 //! undo what it had begun.
+//!
+//! A place's password is as old as the stack, among the variables that the engine was started with: NATS reads another only from
+//! its file, and an engine's folder never sees the container that the file is in. So the place that was left last is the last to be
+//! given again, when the programs of its tenant are gone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -13,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::TenantName;
 use crate::deployment::{Assignment, Position, Service, Variables};
-use crate::engines::{Endpoint, EngineError};
+use crate::engines::{Endpoint, EngineError, login::Login};
 
 /// How many an engine is started with: more than two cores run tests at once, and few enough to list.
 pub const PLACES: usize = 64;
@@ -232,6 +236,28 @@ pub(in super::super) fn set_passwords(service: &mut Service, variable: impl Fn(u
         };
         service.environment_at.insert(name.to_owned(), assignment);
     }
+}
+
+/// The user who has the place `place`.
+pub(in super::super) fn user(place: usize) -> String {
+    format!("tenant_{place:02}")
+}
+
+/// As whom the tenant in `place` enters, with the password under the name that `variable` makes of the place's number.
+pub(in super::super) fn login(
+    endpoint: &Endpoint,
+    place: usize,
+    variable: impl Fn(usize) -> String,
+) -> Result<Login, EngineError> {
+    let password = endpoint.environment.get(&variable(place)).cloned();
+    let password = password.ok_or_else(|| {
+        let action = format!("find the password of the tenant's place {place}");
+        endpoint.failed(action)("it is not among the variables that the engine was started with")
+    })?;
+    Ok(Login {
+        user: user(place),
+        password,
+    })
 }
 
 /// How many places an engine was started with.

@@ -44,6 +44,11 @@ impl Lease {
         }
     }
 
+    /// False where the stack was removed, although it was used.
+    pub fn is_of(&self, paths: &Paths) -> io::Result<bool> {
+        self.0.is_at(&paths.lease())
+    }
+
     /// Leaves word, where nobody wished for as much before; and that somebody was here.
     pub fn wish(&self, linger: Linger) -> io::Result<()> {
         let mut file = self.0.file();

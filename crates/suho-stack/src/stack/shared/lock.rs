@@ -32,6 +32,11 @@ impl Lock {
         is_held(path, File::try_lock)
     }
 
+    /// True where its file still is the one at `path`.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        is_at(&self.0, path)
+    }
+
     pub fn file(&self) -> &File {
         &self.0
     }

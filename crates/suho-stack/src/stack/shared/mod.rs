@@ -6,6 +6,7 @@
 //! - `plan`: which stack is meant, known before anything is started.
 //! - `attach`: a stack that runs already, asked whether it serves.
 //! - `journal`: what who starts a stack tells those who wait for it.
+//! - `keeper`: looks after the reaper as long as the stack is used.
 //! - `lease`: held by every user as long as it lives.
 //! - `linger`: how long a stack stays after its last user has gone.
 //! - `reaper`: the process that removes it then; its program is in the crate's folder `reaper`.
@@ -17,10 +18,11 @@
 //! Every user holds the lease together with the others; the kernel gives it back when a process ends, however that comes. Who
 //! starts the stack holds `start` alone, and the lease as well. The reaper removes the stack only while it holds both alone, so
 //! that it never races a start, and removes the files last, with the locks in its hands: who waited for one of them sees that
-//! its file is gone, and begins anew.
+//! its file is gone, and begins anew. One that is killed while the stack is used is followed by another, which any user starts.
 
 mod attach;
 mod journal;
+mod keeper;
 mod lease;
 mod linger;
 mod lock;
@@ -95,7 +97,7 @@ struct Inner {
     origin: Origin,
     tenants: OnceLock<Tenants>,
     /// None where nothing is ours.
-    _lease: Option<Lease>,
+    _lease: Option<Arc<Lease>>,
 }
 
 impl Stack {
@@ -120,6 +122,11 @@ impl StackBuilder {
         let (found, asked) = tokio::join!(builder.warm(&plan), attach::ask_foreign(&foreign));
         asked?;
         let (state, origin, lease) = found?;
+        let lease = lease.map(Arc::new);
+        if let Some(lease) = &lease {
+            let paths = plan.paths()?;
+            keeper::look_after_the_reaper(&paths, lease).map_err(failed("watch", &paths.reaper()))?;
+        }
         let inner = Inner {
             state,
             foreign,

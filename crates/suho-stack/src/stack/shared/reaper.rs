@@ -31,11 +31,7 @@ const RETIRED: &str = "retired";
 
 /// Sees to it that a reaper watches the stack. Where none can, the stack stays until `suho down`, and that is said.
 pub(super) async fn ensure(paths: &Paths, lease: &Lease) -> io::Result<()> {
-    if Lock::is_held_alone(&paths.reaper())? {
-        return Ok(());
-    }
-    // What stays forever needs one only as long as it may be cut off at its start.
-    if lease::wished(paths) == Some(Linger::Forever) && paths.state().exists() {
+    if !is_wanting(paths)? {
         return Ok(());
     }
     if let Err(error) = launch(paths).await {
@@ -46,6 +42,13 @@ pub(super) async fn ensure(paths: &Paths, lease: &Lease) -> io::Result<()> {
         lease.wish(Linger::Forever)?;
     }
     Ok(())
+}
+
+/// True where no reaper watches the stack, and one should.
+pub(super) fn is_wanting(paths: &Paths) -> io::Result<bool> {
+    // What stays forever needs one only as long as it may be cut off at its start.
+    let stays = || lease::wished(paths) == Some(Linger::Forever) && paths.state().exists();
+    Ok(!Lock::is_held_alone(&paths.reaper())? && !stays())
 }
 
 /// Sends the reaper away, if there is one: it ends when its file is removed after this.

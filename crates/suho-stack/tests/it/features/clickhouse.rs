@@ -8,7 +8,7 @@ use suho_stack::{
     stack::{ImageSource, Stack},
 };
 
-use super::{check, every_check_is_a_case, shared, subject};
+use super::{check, every_check_is_a_case, served, subject};
 
 const SERVICE: &str = "suho-clickhouse";
 const ALONE: &[&str] = &[SERVICE];
@@ -91,8 +91,7 @@ fn fails(outcome: Result<Evidence, EngineError>, words: &str) {
 
 #[tokio::test]
 async fn a_table_without_partitions_is_found_out() {
-    let stack = shared(ALONE).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(ALONE).await;
     let engine = tables::BY_DAY.replace("PARTITION BY toYYYYMMDD(ts) ", "");
     let outcome = tables::partitions(&subject(&neighbours, SERVICE), &engine).await;
     fails(outcome, "keep each day in a partition of its own");
@@ -100,8 +99,7 @@ async fn a_table_without_partitions_is_found_out() {
 
 #[tokio::test]
 async fn a_ttl_that_was_left_out_is_found_out() {
-    let stack = shared(ALONE).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(ALONE).await;
     let outcome = tables::expiry(&subject(&neighbours, SERVICE), "").await;
     fails(outcome, "drop rows that are past their table's TTL");
 }
@@ -117,8 +115,7 @@ async fn a_ttl_that_was_left_out_is_found_out() {
 )]
 #[tokio::test]
 async fn a_view_that_folds_a_candle_wrongly_is_found_out(#[case] right: &str, #[case] wrong: &str) {
-    let stack = shared(ALONE).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(ALONE).await;
     let view = candles::CANDLES.replace(right, wrong);
     assert_ne!(view, candles::CANDLES);
     let outcome = candles::candles(&subject(&neighbours, SERVICE), &view).await;
@@ -127,16 +124,14 @@ async fn a_view_that_folds_a_candle_wrongly_is_found_out(#[case] right: &str, #[
 
 #[tokio::test]
 async fn a_table_that_keeps_what_came_last_is_found_out() {
-    let stack = shared(ALONE).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(ALONE).await;
     let outcome = tables::last_version(&subject(&neighbours, SERVICE), "ReplacingMergeTree").await;
     fails(outcome, "read the highest version of each row");
 }
 
 #[tokio::test]
 async fn an_account_that_may_write_is_found_out() {
-    let stack = shared(ALONE).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(ALONE).await;
     let outcome = accounts::read_only(&subject(&neighbours, SERVICE), accounts::Account::Service).await;
     fails(outcome, "keep suho from writing");
 }
@@ -159,16 +154,14 @@ async fn a_constraint_that_was_lifted_is_found_out() {
 
 #[tokio::test]
 async fn a_memory_limit_that_was_lifted_is_found_out() {
-    let stack = shared(ALONE).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(ALONE).await;
     let outcome = accounts::memory_limit(&subject(&neighbours, SERVICE), 1 << 30).await;
     fails(outcome, "end a query at its memory limit");
 }
 
 #[tokio::test]
 async fn a_kafka_table_that_is_pointed_elsewhere_is_found_out() {
-    let stack = shared(WITH_NEIGHBOURS).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(WITH_NEIGHBOURS).await;
     // Of a Kafka in another place nothing listens here.
     let outcome = kafka::kafka_engine(&subject(&neighbours, SERVICE), Address::At("suho-kafka:19092")).await;
     fails(outcome, "take messages from the stack's Kafka");
@@ -176,8 +169,7 @@ async fn a_kafka_table_that_is_pointed_elsewhere_is_found_out() {
 
 #[tokio::test]
 async fn a_table_function_that_is_pointed_elsewhere_is_found_out() {
-    let stack = shared(WITH_NEIGHBOURS).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(WITH_NEIGHBOURS).await;
     let outcome = postgresql::postgresql_function(&subject(&neighbours, SERVICE), Address::At("suho-kafka:5432")).await;
     fails(outcome, "read the stack's TimescaleDB");
 }

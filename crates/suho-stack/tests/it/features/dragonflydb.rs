@@ -11,7 +11,7 @@ use suho_stack::{
     stack::{ImageSource, Restarter, Stack},
 };
 
-use super::{assert_says, check, every_check_is_a_case, shared, subject};
+use super::{assert_says, check, every_check_is_a_case, served, subject};
 
 const SERVICE: &str = "suho-dragonflydb";
 
@@ -59,8 +59,7 @@ fn each_check_is_tested() {
 
 #[tokio::test]
 async fn commands_over_two_connections_are_not_in_order() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
     let sending = commands::Sending {
         connections: 2,
         ..commands::Sending::ONE_PIPELINE
@@ -73,8 +72,7 @@ async fn commands_over_two_connections_are_not_in_order() {
 
 #[tokio::test]
 async fn a_transaction_that_watches_another_key_overwrites_the_faster_client() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = commands::transactions(&subject(&neighbours, SERVICE), commands::Watched::AnotherKey).await;
 
@@ -89,8 +87,7 @@ async fn a_transaction_that_watches_another_key_overwrites_the_faster_client() {
 
 #[tokio::test]
 async fn a_script_that_does_not_compare_lets_a_stranger_release_the_lock() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = commands::scripts(&subject(&neighbours, SERVICE), "return redis.call('DEL', KEYS[1])").await;
 
@@ -99,8 +96,7 @@ async fn a_script_that_does_not_compare_lets_a_stranger_release_the_lock() {
 
 #[tokio::test]
 async fn a_group_that_begins_at_the_end_misses_what_was_there() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = streams::groups(&subject(&neighbours, SERVICE), "$").await;
 
@@ -112,8 +108,7 @@ async fn a_group_that_begins_at_the_end_misses_what_was_there() {
 
 #[tokio::test]
 async fn what_has_not_been_idle_for_long_enough_is_not_claimed() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = streams::claims(&subject(&neighbours, SERVICE), Duration::from_secs(3_600)).await;
 
@@ -122,8 +117,7 @@ async fn what_has_not_been_idle_for_long_enough_is_not_claimed() {
 
 #[tokio::test]
 async fn a_subscriber_of_every_channel_hears_those_of_others() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = channels::publish_subscribe(&subject(&neighbours, SERVICE), "*").await;
 
@@ -132,8 +126,7 @@ async fn a_subscriber_of_every_channel_hears_those_of_others() {
 
 #[tokio::test]
 async fn a_key_without_an_end_stays() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = channels::expiry(&subject(&neighbours, SERVICE), SetExpiry::KEEPTTL).await;
     assert_says(outcome, &["expected an end, found a key that stays"]);

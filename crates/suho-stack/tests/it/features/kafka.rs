@@ -11,9 +11,11 @@ use suho_stack::{
     stack::{ImageSource, Restarter, Stack},
 };
 
-use super::{assert_says, check, every_check_is_a_case, shared, subject};
+use super::{assert_says, check, every_check_is_a_case, served, subject};
+use crate::warm;
 
 const SERVICE: &str = "suho-kafka";
+const CLUSTER: &[&str] = &[SERVICE, "suho-zookeeper"];
 
 const CASES: &[&str] = &[
     "access-lists",
@@ -51,14 +53,14 @@ fn every_check_has_a_case() {
 #[case::the_broker_keeps_who_may_read_a_topic("access-lists")]
 #[tokio::test]
 async fn holds(#[case] name: &str) {
-    let evidence = check(&[SERVICE], name).await.unwrap();
+    let evidence = check(CLUSTER, name).await.unwrap();
     assert!(matches!(evidence, Evidence::Proved(_)), "{evidence:?}");
 }
 
 /// Runs `check`, in which a feature is broken, and expects `words` of it.
 async fn broken(check: impl AsyncFnOnce(&Subject<'_>) -> Result<Evidence, EngineError>, words: &[&str]) {
-    let stack = shared(&[SERVICE]).await;
-    assert_says(check(&subject(&stack.endpoints(), SERVICE)).await, words);
+    let neighbours = served(CLUSTER).await;
+    assert_says(check(&subject(&neighbours, SERVICE)).await, words);
 }
 
 #[tokio::test]
@@ -152,7 +154,6 @@ async fn careless() -> Stack {
 
 #[tokio::test]
 async fn a_careless_broker_in_another_cluster_is_found_out() {
-    let stack = shared(&[SERVICE]).await;
     let careless = careless().await;
     let mut neighbours = careless.endpoints();
     let alone = subject(&neighbours, SERVICE);
@@ -169,7 +170,7 @@ async fn a_careless_broker_in_another_cluster_is_found_out() {
         registration::access(&alone).await,
         &["alone read a topic", "No Authorizer is configured"],
     );
-    neighbours.insert("suho-zookeeper".to_owned(), stack.endpoints()["suho-zookeeper"].clone());
+    neighbours.extend(served(&["suho-zookeeper"]).await);
     let beside_another = registration::registration(&subject(&neighbours, SERVICE)).await;
     assert_says(beside_another, &["read the cluster in ZooKeeper"]);
 
@@ -200,11 +201,11 @@ async fn persistence(neighbours: &BTreeMap<String, Endpoint>, restart: &dyn Rest
 
 #[tokio::test]
 async fn records_and_offsets_outlive_a_restart_and_one_that_comes_back_empty_is_found_out() {
-    let other = shared(&[SERVICE]).await;
+    let other = warm::endpoint(SERVICE).await;
     let builder = Stack::builder().engines([SERVICE]).images(ImageSource::Airgap);
     let stack = builder.start().await.unwrap();
 
-    let empty = persistence(&stack.endpoints(), &Exchanged(other.endpoints()[SERVICE].clone())).await;
+    let empty = persistence(&stack.endpoints(), &Exchanged(other)).await;
     let restarter = Restarter::of(stack.state()).await.unwrap();
     let kept = persistence(&stack.endpoints(), &restarter).await;
 

@@ -1,7 +1,7 @@
 //! Each feature check holds on a running stack, and fails where its feature is broken.
 //!
 //! # Layout
-//! - here: the stack that these tests share while any of them runs.
+//! - here: the engines of the warm stack, asked one by one.
 //! - A file per engine: its checks by name, and each of them with its feature really broken.
 
 mod clickhouse;
@@ -12,37 +12,23 @@ mod postgresql;
 mod weaviate;
 mod zookeeper;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Weak},
-};
+use std::collections::BTreeMap;
 
-use suho_stack::{
-    engines::{self, Endpoint, EngineError, Evidence, Subject},
-    stack::{ImageSource, Stack},
-};
-use tokio::sync::Mutex;
+use suho_stack::engines::{self, Endpoint, EngineError, Evidence, Subject};
 
-/// The stacks of the tests that run now, by their engines; the last test of each takes it along.
-static SHARED: Mutex<BTreeMap<Vec<&'static str>, Weak<Stack>>> = Mutex::const_new(BTreeMap::new());
+use crate::warm;
 
-/// A stack of `engines`, started by the first test that asks and removed after the last.
-async fn shared(engines: &[&'static str]) -> Arc<Stack> {
-    let mut shared = SHARED.lock().await;
-    if let Some(stack) = shared.get(engines).and_then(Weak::upgrade) {
-        return stack;
-    }
-    let builder = Stack::builder().engines(engines.iter().copied());
-    let stack = Arc::new(builder.images(ImageSource::Airgap).start().await.unwrap());
-    shared.insert(engines.to_vec(), Arc::downgrade(&stack));
-    stack
+/// The warm stack as if it had these services alone.
+async fn served(services: &[&str]) -> BTreeMap<String, Endpoint> {
+    let mut endpoints = warm::stack().await.endpoints();
+    endpoints.retain(|service, _| services.contains(&service.as_str()));
+    endpoints
 }
 
-/// Runs the check `name` of the first of `engines` against the stack that they share.
-async fn check(engines: &[&'static str], name: &str) -> Result<Evidence, EngineError> {
-    let stack = shared(engines).await;
-    let neighbours = stack.endpoints();
-    let service = engines[0];
+/// Runs the check `name` of the first of `services` beside the others.
+async fn check(services: &[&str], name: &str) -> Result<Evidence, EngineError> {
+    let neighbours = served(services).await;
+    let service = services[0];
     let feature = engines::by_service(service)
         .unwrap()
         .features()

@@ -31,7 +31,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{check, every_check_is_a_case, shared, subject};
+use super::{check, every_check_is_a_case, served, subject};
 
 const SERVICE: &str = "suho-nats-server";
 
@@ -268,8 +268,8 @@ async fn a_stream_that_takes_small_messages_only_is_found_out() {
 /// A server in front of the real one that announces a smaller limit than is enforced.
 #[tokio::test]
 async fn a_server_that_takes_more_than_it_announces_is_found_out() {
-    let stack = shared(&[SERVICE]).await;
-    let mut endpoint = stack.endpoint(SERVICE).unwrap().clone();
+    let neighbours = served(&[SERVICE]).await;
+    let mut endpoint = neighbours[SERVICE].clone();
     let real = endpoint.address(4222).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     endpoint.ports.insert(4222, listener.local_addr().unwrap().port());
@@ -278,7 +278,6 @@ async fn a_server_that_takes_more_than_it_announces_is_found_out() {
             tokio::spawn(understate(client, real.clone()));
         }
     });
-    let neighbours = stack.endpoints();
     let subject = Subject {
         endpoint: &endpoint,
         ..subject(&neighbours, SERVICE)
@@ -531,9 +530,9 @@ fn careless() -> pull::Config {
 
 /// Runs a check whose feature is broken, and reads what it says.
 async fn broken(check: impl AsyncFnOnce(&Subject<'_>) -> Result<Evidence, EngineError>, words: &str) {
-    let stack = shared(&[SERVICE]).await;
+    let neighbours = served(&[SERVICE]).await;
 
-    let outcome = check(&subject(&stack.endpoints(), SERVICE)).await;
+    let outcome = check(&subject(&neighbours, SERVICE)).await;
 
     says(outcome, words);
 }

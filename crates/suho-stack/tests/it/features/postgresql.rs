@@ -19,7 +19,7 @@ use suho_stack::{
     stack::{ImageSource, Restarter, Stack},
 };
 
-use super::{check, every_check_is_a_case, shared, subject};
+use super::{check, every_check_is_a_case, served, subject};
 
 const SERVICE: &str = "suho-postgresql";
 const INIT_TABLES: &str = "init-scripts/02-create-tables.sql";
@@ -81,7 +81,6 @@ async fn feature(#[case] name: &str) {
 
 #[tokio::test]
 async fn what_the_apache_edition_lacks_is_told_in_the_words_of_the_server() {
-    let _stack = shared(&[SERVICE]).await;
     for (name, words) in LACKING {
         let evidence = check(&[SERVICE], name).await.unwrap();
 
@@ -113,8 +112,7 @@ fn fails(outcome: Result<Evidence, EngineError>, words: &[&str]) {
 
 #[tokio::test]
 async fn broken_chunks_of_two_days_are_noticed() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = hypertables::chunks(&subject(&neighbours, SERVICE), "by_range('ts', INTERVAL '2 days')").await;
 
@@ -126,8 +124,7 @@ async fn broken_chunks_of_two_days_are_noticed() {
 
 #[tokio::test]
 async fn broken_exclusion_by_a_condition_that_no_range_is_held_against_is_noticed() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
     let wednesday = "date_trunc('day', ts, 'UTC') = '2024-03-06 00:00Z'";
 
     let outcome = hypertables::chunk_exclusion(&subject(&neighbours, SERVICE), wednesday).await;
@@ -137,8 +134,7 @@ async fn broken_exclusion_by_a_condition_that_no_range_is_held_against_is_notice
 
 #[tokio::test]
 async fn broken_dropping_of_what_is_newer_is_noticed() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
     let newer = "newer_than => TIMESTAMPTZ '2024-03-07 12:00Z'";
 
     let outcome = hypertables::drop_chunks(&subject(&neighbours, SERVICE), newer).await;
@@ -162,8 +158,7 @@ async fn broken_dropping_of_what_is_newer_is_noticed() {
 )]
 #[tokio::test]
 async fn broken_buckets_are_noticed(#[case] minutes: &str, #[case] days: &str, #[case] action: &str) {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = functions::time_bucket(&subject(&neighbours, SERVICE), minutes, days).await;
 
@@ -172,8 +167,7 @@ async fn broken_buckets_are_noticed(#[case] minutes: &str, #[case] days: &str, #
 
 #[tokio::test]
 async fn broken_candles_that_open_low_are_noticed() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
     let open_low = functions::CANDLE.replace("first(price, sequence)", "first(price, price)");
 
     let outcome = functions::first_and_last(&subject(&neighbours, SERVICE), &open_low).await;
@@ -183,8 +177,7 @@ async fn broken_candles_that_open_low_are_noticed() {
 
 #[tokio::test]
 async fn broken_limits_that_were_lifted_are_noticed() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
     let subject = subject(&neighbours, SERVICE);
 
     let (statement, lock, transaction) = tokio::join!(

@@ -8,7 +8,7 @@ use suho_stack::{
     stack::{ImageSource, Restarter, Stack},
 };
 
-use super::{assert_says, check, every_check_is_a_case, shared, subject};
+use super::{assert_says, check, every_check_is_a_case, served, subject};
 
 const SERVICE: &str = "suho-weaviate";
 
@@ -49,8 +49,7 @@ fn each_check_is_tested() {
 
 #[tokio::test]
 async fn a_class_without_one_of_the_vectors_does_not_take_it() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = vectors::named(&subject(&neighbours, SERVICE), &["trend"]).await;
 
@@ -62,8 +61,7 @@ async fn a_class_without_one_of_the_vectors_does_not_take_it() {
 #[case::squares(vectors::Arithmetic::Squares, "manhattan")]
 #[tokio::test]
 async fn another_metric_has_other_distances(#[case] arithmetic: vectors::Arithmetic, #[case] metric: &str) {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = vectors::distances(&subject(&neighbours, SERVICE), arithmetic, metric).await;
 
@@ -72,8 +70,7 @@ async fn another_metric_has_other_distances(#[case] arithmetic: vectors::Arithme
 
 #[tokio::test]
 async fn a_hybrid_query_with_its_ends_exchanged_is_found_out() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
     let exchanged = vectors::Alphas {
         keywords: vectors::Alphas::ENDS.vectors,
         vectors: vectors::Alphas::ENDS.keywords,
@@ -86,8 +83,7 @@ async fn a_hybrid_query_with_its_ends_exchanged_is_found_out() {
 
 #[tokio::test]
 async fn a_property_without_an_index_cannot_be_asked_for() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = queries::filters(&subject(&neighbours, SERVICE), queries::Index::Absent).await;
 
@@ -96,8 +92,7 @@ async fn a_property_without_an_index_cannot_be_asked_for() {
 
 #[tokio::test]
 async fn groups_by_another_property_are_others() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = queries::aggregates(&subject(&neighbours, SERVICE), "venue").await;
 
@@ -106,8 +101,7 @@ async fn groups_by_another_property_are_others() {
 
 #[tokio::test]
 async fn a_class_without_tenancy_has_no_tenants() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = tenants::apart(&subject(&neighbours, SERVICE), tenants::Tenancy::Absent).await;
 
@@ -116,8 +110,7 @@ async fn a_class_without_tenancy_has_no_tenants() {
 
 #[tokio::test]
 async fn a_tenant_that_becomes_active_by_itself_is_not_refused() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = tenants::inactive(&subject(&neighbours, SERVICE), tenants::Tenancy::Automatic).await;
 
@@ -126,8 +119,7 @@ async fn a_tenant_that_becomes_active_by_itself_is_not_refused() {
 
 #[tokio::test]
 async fn the_backup_of_another_class_does_not_bring_this_one_back() {
-    let stack = shared(&[SERVICE]).await;
-    let neighbours = stack.endpoints();
+    let neighbours = served(&[SERVICE]).await;
 
     let outcome = storage::backups(&subject(&neighbours, SERVICE), storage::Included::AnotherClass).await;
 

@@ -5,7 +5,7 @@ use suho_stack::{
 };
 use zookeeper_client::CreateMode;
 
-use super::{assert_says, check, every_check_is_a_case, shared, subject};
+use super::{assert_says, check, every_check_is_a_case, served, subject};
 
 const SERVICE: &str = "suho-zookeeper";
 
@@ -35,8 +35,8 @@ async fn holds(#[case] name: &str) {
 
 /// Runs `check`, in which a feature is broken, and expects `words` of it.
 async fn broken(check: impl AsyncFnOnce(&Subject<'_>) -> Result<Evidence, EngineError>, words: &[&str]) {
-    let stack = shared(&[SERVICE]).await;
-    assert_says(check(&subject(&stack.endpoints(), SERVICE)).await, words);
+    let neighbours = served(&[SERVICE]).await;
+    assert_says(check(&subject(&neighbours, SERVICE)).await, words);
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Attached to, replaced, lingering, kept.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -56,6 +60,34 @@ async fn what_is_kept_stays_without_a_reaper_until_it_is_removed() {
     assert_eq!(remains::containers(&name).len(), 1);
     let swept = shared::remove(&Docker::connect().await.unwrap(), &name).await.unwrap();
     assert_eq!((swept.containers, swept.networks, swept.volumes), (1, 1, 1));
+}
+
+#[test]
+fn a_reaper_that_is_killed_is_followed_by_another_while_the_stack_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = unique("orphaned");
+    let mut user = Asking::of(&prefix, directory.path()).start();
+    user.ready();
+    let killed = reapers(directory.path());
+    killed.iter().copied().for_each(remains::kill);
+
+    let began = Instant::now();
+    let next = loop {
+        let next = reapers(directory.path());
+        if !next.is_empty() && next != killed {
+            break next;
+        }
+        assert!(
+            began.elapsed() < LIMIT,
+            "{killed:?} was killed, and nobody has taken over"
+        );
+        sleep(Duration::from_millis(50));
+    };
+
+    assert_eq!((killed.len(), next.len()), (1, 1));
+    user.end();
+    let gone = remains::gone(&prefix, directory.path(), LIMIT);
+    assert!(gone.is_ok(), "{gone:?}");
 }
 
 #[test]

@@ -1,47 +1,24 @@
 //! Tenants of `ClickHouse`: databases of their own; users of their own where the engine is the real one.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use clickhouse::Client;
 use futures::{StreamExt, future::join_all, stream};
 use rstest::rstest;
-use suho_stack::{
-    engines::{
-        Endpoint, Engine, EngineError, Tenancy,
-        clickhouse::{Clickhouse, ClickhouseTenant},
-        tenancy::{Migrations, Room, TenantName},
-    },
-    stack::{ImageSource, Stack},
+use suho_stack::engines::{
+    Endpoint, Engine, EngineError, Tenancy,
+    clickhouse::{Clickhouse, ClickhouseTenant},
+    tenancy::{Migrations, Room, TenantName},
 };
-use tokio::{
-    sync::Mutex,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::pace;
+use crate::warm;
 
 const SERVICE: &str = "suho-clickhouse";
-
-/// The stack of the tests that run now; the last of them takes it along.
-static SHARED: Mutex<Weak<Stack>> = Mutex::const_new(Weak::new());
-
-async fn shared() -> Arc<Stack> {
-    let mut shared = SHARED.lock().await;
-    if let Some(stack) = shared.upgrade() {
-        return stack;
-    }
-    let builder = Stack::builder().engines(["clickhouse"]).images(ImageSource::Airgap);
-    let stack = Arc::new(builder.start().await.unwrap());
-    *shared = Arc::downgrade(&stack);
-    stack
-}
-
-fn endpoint(stack: &Stack) -> Endpoint {
-    stack.endpoint(SERVICE).unwrap().clone()
-}
 
 fn tenancy() -> Arc<dyn Tenancy> {
     Clickhouse.tenancy().unwrap()
@@ -88,8 +65,7 @@ const CANDLES: &str = "SELECT toString(sum(trades)) FROM candles_1h";
 
 #[tokio::test]
 async fn a_tenant_has_the_schema_and_its_views_fill_its_own_tables() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let (room, tenant) = make(&endpoint, &Migrations::new()).await;
     let client = tenant.connect().await.unwrap();
 
@@ -111,8 +87,7 @@ async fn a_tenant_has_the_schema_and_its_views_fill_its_own_tables() {
 /// The stand-in runs everything as one user; what it does not keep apart is said in words, and nothing is claimed of it.
 #[tokio::test]
 async fn what_this_edition_does_not_keep_apart_is_said_and_what_it_does_is() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let none = Migrations::new();
     let ((room, one), (other_room, other)) = tokio::join!(make(&endpoint, &none), make(&endpoint, &none));
 
@@ -169,8 +144,7 @@ async fn what_this_edition_does_not_keep_apart_is_said_and_what_it_does_is() {
 
 #[tokio::test]
 async fn migrations_are_split_where_statements_end() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let migrations = Migrations::new()
         .script(
             "1.sql",
@@ -219,8 +193,7 @@ async fn migrations_are_split_where_statements_end() {
 #[case("'; DROP DATABASE market; -- `é` \\ ?")]
 #[tokio::test]
 async fn a_restore_brings_back_rows_and_schema_as_often_as_one_likes(#[case] label: &str) {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let (room, tenant) = make(&endpoint, &Migrations::new()).await;
     let client = tenant.connect().await.unwrap();
     run(&client, TICKS).await;
@@ -276,8 +249,7 @@ async fn a_restore_brings_back_rows_and_schema_as_often_as_one_likes(#[case] lab
 
 #[tokio::test]
 async fn rows_that_cannot_be_copied_are_told_before_a_snapshot_lacks_them() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let (room, tenant) = make(&endpoint, &Migrations::new()).await;
     let client = tenant.connect().await.unwrap();
     run(
@@ -296,8 +268,7 @@ async fn rows_that_cannot_be_copied_are_told_before_a_snapshot_lacks_them() {
 #[rstest]
 #[tokio::test]
 async fn what_is_cut_off_is_removed_by_its_name_alone(#[values(1, 3, 6, 12, 25, 50)] milliseconds: u64) {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let tenant = TenantName::random();
     let none = Migrations::new();
 
@@ -315,8 +286,7 @@ async fn what_is_cut_off_is_removed_by_its_name_alone(#[values(1, 3, 6, 12, 25, 
 
 #[tokio::test]
 async fn tenants_of_a_server_that_the_user_names_begin_with_his_schema() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let his = format!("orders_{:08x}", rand::random::<u32>());
     run(&service(&endpoint), &format!("CREATE DATABASE {his}")).await;
     run(
@@ -362,8 +332,7 @@ async fn a_thousand_tenants_thirty_two_at_a_time() {
 
 /// Makes, uses and removes `total` tenants, `at_once` of them at a time, and prints how long each step took.
 async fn many(total: usize, at_once: usize) {
-    let stack = shared().await;
-    let endpoint = &endpoint(&stack);
+    let endpoint = &warm::endpoint(SERVICE).await;
     let began = Instant::now();
     let times: Vec<[Duration; 3]> = stream::iter(0..total)
         .map(|_| async move {
@@ -388,8 +357,7 @@ async fn many(total: usize, at_once: usize) {
 
 #[tokio::test]
 async fn eight_who_make_rooms_at_once_get_one_each() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let none = Migrations::new();
 
     let made = join_all((0..8).map(|_| make(&endpoint, &none))).await;

@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,27 +15,15 @@ use suho_stack::{
     },
     stack::{ImageSource, Stack},
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::time::timeout;
+
+use crate::warm;
 
 const SERVICE: &str = "suho-dragonflydb";
 /// Where the service user's connections begin, and those of tenants.
 const FIRST: u32 = 0;
 /// Where it is written whose each database is.
 const REGISTRY: u32 = 1;
-
-/// The stack of the tests that run now; the last of them takes it along.
-static SHARED: Mutex<Weak<Stack>> = Mutex::const_new(Weak::new());
-
-async fn shared() -> Arc<Stack> {
-    let mut shared = SHARED.lock().await;
-    if let Some(stack) = shared.upgrade() {
-        return stack;
-    }
-    let builder = Stack::builder().engines([SERVICE]).images(ImageSource::Airgap);
-    let stack = Arc::new(builder.start().await.unwrap());
-    *shared = Arc::downgrade(&stack);
-    stack
-}
 
 fn tenancy() -> Arc<dyn Tenancy> {
     engines::by_service(SERVICE).unwrap().tenancy().unwrap()
@@ -92,8 +80,7 @@ async fn service_user(endpoint: &Endpoint, database: u32) -> MultiplexedConnecti
 
 #[tokio::test]
 async fn a_tenant_neither_sees_nor_disturbs_another() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let (mut one, mut other) = (Lodger::new(&endpoint).await, Lodger::new(&endpoint).await);
     for lodger in [&mut one, &mut other] {
         lodger
@@ -183,8 +170,7 @@ async fn a_tenant_neither_sees_nor_disturbs_another() {
 /// What Valkey cannot keep apart is told, and holds nothing of the tenants'.
 #[tokio::test]
 async fn the_database_that_the_stand_in_leaves_open_is_told() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let lodger = Lodger::new(&endpoint).await;
     let url = lodger.handle.url().unwrap();
     let nowhere = url.rsplit_once('/').unwrap().0;
@@ -211,8 +197,7 @@ async fn the_database_that_the_stand_in_leaves_open_is_told() {
 
 #[tokio::test]
 async fn a_tenant_does_what_it_likes_in_its_own_database() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let mut lodger = Lodger::new(&endpoint).await;
     let channel = lodger.handle.channel("orders");
     let place = lodger.handle.database().to_owned();
@@ -239,8 +224,7 @@ async fn a_tenant_does_what_it_likes_in_its_own_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_two_of_sixty_four_makers_are_given_the_same_database() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let tenants: Vec<TenantName> = (0..64).map(|_| TenantName::random()).collect();
 
     let began = Instant::now();
@@ -306,8 +290,7 @@ async fn a_removed_tenant_leaves_nothing_and_its_connections_end() {
 
 #[tokio::test]
 async fn a_room_that_was_half_made_is_removed_by_its_name() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let tenant = TenantName::random();
     let failing = Migrations::new().function("seed", "1", |way_in| async move {
         let client = Client::open(way_in.url.expose())?;
@@ -336,8 +319,7 @@ async fn a_room_that_was_half_made_is_removed_by_its_name() {
 
 #[tokio::test]
 async fn a_script_is_refused_before_anything_is_made() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let tenant = TenantName::random();
     let script = Migrations::new().script("seed.sql", "SET a 1");
 
@@ -350,8 +332,7 @@ async fn a_script_is_refused_before_anything_is_made() {
 
 #[tokio::test]
 async fn a_database_is_again_what_it_was_at_a_snapshot() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let mut lodger = Lodger::new(&endpoint).await;
     let mut filling = redis::pipe();
     for number in 0..1_000 {

@@ -5,7 +5,6 @@ use std::{
 
 use futures::{StreamExt, future::join_all, stream};
 use suho_stack::{
-    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Setting, Variables},
     engines::{
         self, Endpoint, Engine, SettingVerdict,
         tenancy::{Migrations, Room, TenantName},
@@ -68,36 +67,11 @@ impl Lent {
     }
 }
 
-/// As a shared stack starts it: with the files that the engine asks for, and its new variables as secrets.
+/// Made ready for tenants, as a shared stack is.
 async fn start(engine: &'static dyn Engine) -> Stack {
-    let files = Files::embedded();
-    let mut variables = Variables::default();
-    let compose_files = [COMPOSE_FILE, AIRGAP_FILE];
-    variables.generate_missing(Deployment::required_variables(&files, &compose_files).unwrap());
-    let deployment = Deployment::read(&files, &compose_files, &variables).unwrap();
-    let before = deployment.service(engine.service()).unwrap();
-    let mut service = before.clone();
-    let mut files = engine.lend(&mut service, files).unwrap();
-    for name in service
-        .environment
-        .keys()
-        .filter(|name| !before.environment.contains_key(*name))
-    {
-        let key = format!("{}.{name}", service.name);
-        // A variable that the file demands is a secret; an edit would write its `$` as a mere letter.
-        let demanded = format!("demanded-{name}");
-        let text = Setting::edit(&files, COMPOSE_FILE, &key, Some(&demanded)).unwrap();
-        let text = text.replace(&demanded, &format!("${{{name}:?is not set}}"));
-        files = files.with(COMPOSE_FILE, text);
-    }
-    Stack::builder()
-        .name(super::super::unique("msg-lent"))
-        .engines([engine.service()])
-        .images(ImageSource::Airgap)
-        .files(files)
-        .start()
-        .await
-        .unwrap()
+    let builder = Stack::builder().name(super::super::unique("msg-lent"));
+    let builder = builder.engines([engine.service()]).images(ImageSource::Airgap);
+    builder.lending_to_tenants().start().await.unwrap()
 }
 
 impl Engaged {

@@ -373,15 +373,6 @@ async fn migrations_are_functions_in_the_room() {
     let jetstream = NatsTenant::new(nats.endpoint.clone(), room).jetstream().await.unwrap();
     assert!(jetstream.get_stream("MIGRATED").await.is_ok());
     nats.remove(&tenant).await;
-    let tenant = TenantName::random();
-    let script = Migrations::new().script("a.sql", "SELECT 1");
-    let error = tenancy
-        .make(&nats.endpoint, &tenant, &script)
-        .await
-        .unwrap_err()
-        .in_full();
-    assert!(error.contains("a.sql") && error.contains("give a function"), "{error}");
-    nats.remove(&tenant).await;
 }
 
 /// The server of `NATS_URL` has no accounts for us.

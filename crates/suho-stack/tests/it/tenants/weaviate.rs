@@ -1,14 +1,9 @@
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Weak},
-    time::Instant,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use futures::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
 use suho_stack::{
-    deployment::Files,
     engines::{
         self, Endpoint, EngineError, Subject, Tenancy,
         tenancy::{Migrations, Room, TenantName},
@@ -16,56 +11,13 @@ use suho_stack::{
     },
     stack::{ImageSource, Stack},
 };
-use tokio::sync::Mutex;
+
+use crate::warm;
 
 const SERVICE: &str = "suho-weaviate";
 
-/// The stack of the tests that run now, which knows users of its own; the last of them takes it along.
-static SHARED: Mutex<Weak<Stack>> = Mutex::const_new(Weak::new());
-
-async fn shared() -> Arc<Stack> {
-    let mut shared = SHARED.lock().await;
-    if let Some(stack) = shared.upgrade() {
-        return stack;
-    }
-    let stack = Arc::new(start(lent()).await);
-    *shared = Arc::downgrade(&stack);
-    stack
-}
-
-async fn start(files: Files) -> Stack {
-    let builder = Stack::builder().engines([SERVICE]).images(ImageSource::Airgap);
-    builder.files(files).start().await.unwrap()
-}
-
-/// The deployment as it is lent to tenants.
-fn lent() -> Files {
-    let file = "docker-compose.yml";
-    let replaced = [
-        (
-            "AUTHORIZATION_ADMINLIST_ENABLED: \"true\"",
-            "AUTHENTICATION_DB_USERS_ENABLED: \"true\"\n      AUTHORIZATION_RBAC_ENABLED: \"true\"",
-        ),
-        ("AUTHORIZATION_ADMINLIST_USERS", "AUTHORIZATION_RBAC_ROOT_USERS"),
-        (
-            "AUTHORIZATION_ADMINLIST_READONLY_USERS",
-            "EXPERIMENTAL_AUTHORIZATION_RBAC_READONLY_USERS",
-        ),
-    ];
-    let mut text = Files::embedded().text(file).unwrap().to_owned();
-    for (from, to) in replaced {
-        assert!(text.contains(from));
-        text = text.replace(from, to);
-    }
-    Files::embedded().with(file, text)
-}
-
 fn tenancy() -> Arc<dyn Tenancy> {
     engines::by_service(SERVICE).unwrap().tenancy().unwrap()
-}
-
-fn endpoint(stack: &Stack) -> Endpoint {
-    stack.endpoint(SERVICE).unwrap().clone()
 }
 
 /// A new tenant.
@@ -245,8 +197,7 @@ fn intrusions(intruder: &Lodger, victim: &Lodger) -> Vec<(Method, String, Value)
 
 #[tokio::test]
 async fn a_tenant_neither_reads_nor_changes_what_is_anothers() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let (one, other) = (Lodger::new(&endpoint).await, Lodger::new(&endpoint).await);
     for lodger in [&one, &other] {
         let collection = lodger.create("Instrument", "trend").await;
@@ -285,8 +236,7 @@ async fn a_tenant_neither_reads_nor_changes_what_is_anothers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twelve_tenants_made_at_once_have_a_key_each() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
 
     let began = Instant::now();
     let lodgers = join_all((0..12).map(|_| Lodger::new(&endpoint))).await;
@@ -306,8 +256,7 @@ async fn twelve_tenants_made_at_once_have_a_key_each() {
 /// A server that is lent to tenants grants what the deployment's does to the users of its start.
 #[tokio::test]
 async fn every_setting_of_a_lent_server_is_in_effect() {
-    let files = lent();
-    let stack = start(files.clone()).await;
+    let stack = warm::stack().await;
     let neighbours = stack.endpoints();
     let subject = Subject {
         endpoint: &neighbours[SERVICE],
@@ -327,14 +276,12 @@ async fn every_setting_of_a_lent_server_is_in_effect() {
     for (setting, finding) in settings.iter().zip(findings) {
         assert!(finding.verdict.is_fine(), "{}: {finding:?}", setting.key);
     }
-    stack.stop().await.unwrap();
 }
 
 /// A reference is a way into the collection that it names.
 #[tokio::test]
 async fn a_reference_to_anothers_object_does_not_show_it() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let (one, other) = (Lodger::new(&endpoint).await, Lodger::new(&endpoint).await);
     let theirs = other.create("Instrument", "trend").await;
     other.insert(&theirs, "trend", 1).await;
@@ -400,8 +347,7 @@ async fn traces(endpoint: &Endpoint, tenant: &TenantName) -> String {
 
 #[tokio::test]
 async fn a_removed_tenant_leaves_nothing_also_when_it_was_half_made() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let tenant = TenantName::random();
     let failing = Migrations::new().function("seed", "1", {
         let endpoint = endpoint.clone();
@@ -443,8 +389,7 @@ async fn a_removed_tenant_leaves_nothing_also_when_it_was_half_made() {
 
 #[tokio::test]
 async fn collections_are_again_what_they_were_at_a_snapshot() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let lodger = Lodger::new(&endpoint).await;
     let collection = lodger.create("Instrument", "trend").await;
     lodger.insert(&collection, "trend", 250).await;
@@ -472,8 +417,7 @@ async fn collections_are_again_what_they_were_at_a_snapshot() {
 
 #[tokio::test]
 async fn a_collection_with_tenants_of_its_own_is_not_kept_in_a_snapshot() {
-    let stack = shared().await;
-    let endpoint = endpoint(&stack);
+    let endpoint = warm::endpoint(SERVICE).await;
     let lodger = Lodger::new(&endpoint).await;
     let definition = json!({"multiTenancyConfig": {"enabled": true}});
     lodger.handle.create_collection("Shared", definition).await.unwrap();
@@ -488,9 +432,10 @@ async fn a_collection_with_tenants_of_its_own_is_not_kept_in_a_snapshot() {
 /// The deployment's own server, which nobody has prepared for tenants: a server that the user names.
 #[tokio::test]
 async fn a_server_that_knows_no_users_keeps_tenants_apart_by_name_and_says_so() {
-    let stack = start(Files::embedded()).await;
+    let builder = Stack::builder().engines([SERVICE]).images(ImageSource::Airgap);
+    let stack = builder.start().await.unwrap();
     let engine = engines::by_service(SERVICE).unwrap();
-    let variables = engine.variables(&endpoint(&stack)).unwrap();
+    let variables = engine.variables(stack.endpoint(SERVICE).unwrap()).unwrap();
     let lookup = |wanted: &str| {
         let found = variables.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, value)| value.clone())

@@ -2,10 +2,11 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::producer::FutureProducer;
 
+use super::super::super::login::{Login, PASSWORD, USER};
 use super::super::super::tenancy::{Room, WayIn};
 use super::super::super::{Endpoint, EngineError, Tenancy};
 use super::super::{client, log_in_as};
-use super::{KafkaTenancy, PASSWORD, PREFIX, USER, login, names};
+use super::{KafkaTenancy, PREFIX, names};
 
 /// A tenant's prefix in Kafka, and the user who may do everything below it and nothing elsewhere.
 ///
@@ -114,7 +115,7 @@ impl KafkaTenant {
     pub async fn create_topic(&self, name: &str, partitions: i32) -> Result<String, EngineError> {
         let topic = self.topic(name)?;
         let creating = format!("create the topic {topic}");
-        let mut wire = log_in_as(&self.endpoint, login(&self.room).as_ref()).await?;
+        let mut wire = log_in_as(&self.endpoint, Login::of_room(&self.room).as_ref()).await?;
         let created = wire.create_topic(&topic, partitions, &[]).await;
         match created.map_err(self.endpoint.failed(&creating))? {
             Ok(()) => Ok(topic),
@@ -135,7 +136,7 @@ impl KafkaTenant {
     /// # }
     /// ```
     pub fn client_config(&self) -> Result<ClientConfig, EngineError> {
-        client::with_login(&self.endpoint, login(&self.room).as_ref())
+        client::with_login(&self.endpoint, Login::of_room(&self.room).as_ref())
     }
 
     /// A producer with all acknowledgements that never writes a record twice.

@@ -21,18 +21,17 @@ use async_trait::async_trait;
 pub use handle::KafkaTenant;
 pub(super) use users::lend;
 
+use super::super::login::Login;
 use super::super::tenancy::places::{self, Register};
-use super::super::tenancy::{Migrations, Room, Step, TenantName, WayIn};
-use super::super::{Endpoint, EngineError, Tenancy};
-use super::client::{self, Login, MECHANISM, PROTOCOL};
+use super::super::tenancy::{Migrations, Room, TenantName, WayIn};
+use super::super::{Endpoint, EngineError, Tenancy, migrating};
+use super::client::{self, MECHANISM, PROTOCOL};
 use super::log_in;
 use super::wire::{Domain, Wire};
 use crate::deployment::Secret;
 use register::Entries;
 
 /// The coordinates of a room.
-const USER: &str = "user";
-const PASSWORD: &str = "password";
 const PREFIX: &str = "prefix";
 
 /// The broker's codes for what is gone already.
@@ -56,13 +55,14 @@ impl Tenancy for KafkaTenancy {
         tenant: &TenantName,
         migrations: &Migrations,
     ) -> Result<Room, EngineError> {
+        migrating::functions_only(endpoint, migrations)?;
         let room = match places::count(endpoint, users::variable) {
             0 => guest_room(endpoint, tenant)?,
             count => {
                 let place = register(endpoint, count).await?.take(tenant).await?;
                 let domain = Domain {
                     prefix: prefix(tenant),
-                    principal: format!("User:{}", users::user(place)),
+                    principal: format!("User:{}", places::user(place)),
                 };
                 let mut wire = log_in(endpoint).await?;
                 wire.give(&domain)
@@ -71,7 +71,7 @@ impl Tenancy for KafkaTenancy {
                 users::room(endpoint, tenant, place)?.with(PREFIX, domain.prefix)
             }
         };
-        self.migrate(endpoint, &room, migrations).await?;
+        migrating::run_functions(endpoint, migrations, &self.way_in(endpoint, &room)?).await?;
         Ok(room)
     }
 
@@ -103,7 +103,7 @@ impl Tenancy for KafkaTenancy {
 
     fn way_in(&self, endpoint: &Endpoint, room: &Room) -> Result<WayIn, EngineError> {
         let address = client::address(endpoint)?;
-        let login = login(room);
+        let login = Login::of_room(room);
         let (credentials, options) = match &login {
             Some(Login { user, password }) => {
                 let password = password.expose();
@@ -127,33 +127,13 @@ impl Tenancy for KafkaTenancy {
     }
 }
 
-impl KafkaTenancy {
-    async fn migrate(&self, endpoint: &Endpoint, room: &Room, migrations: &Migrations) -> Result<(), EngineError> {
-        for step in migrations.steps() {
-            match step {
-                Step::Function { name, run, .. } => run(self.way_in(endpoint, room)?)
-                    .await
-                    .map_err(endpoint.failed(format!("migrate {} by {name}", room.tenant)))?,
-                Step::Script { name, .. } => {
-                    return Err(EngineError::NotOffered {
-                        service: endpoint.service.clone(),
-                        action: format!("run the script {name}"),
-                        reason: "Kafka reads no scripts; give a function".to_owned(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 /// A room without walls.
 fn guest_room(endpoint: &Endpoint, tenant: &TenantName) -> Result<Room, EngineError> {
     let room = Room::new(tenant.clone())
         .with(PREFIX, prefix(tenant))
         .without("a user of its own: the broker was not started with any for tenants, so nothing but the prefix keeps names apart");
-    Ok(match Login::of_service(endpoint)? {
-        Some(Login { user, password }) => room.with(USER, user).with(PASSWORD, password.expose()),
+    Ok(match client::PROGRAMS.login(endpoint)? {
+        Some(login) => login.enters(room),
         None => room,
     })
 }
@@ -161,14 +141,6 @@ fn guest_room(endpoint: &Endpoint, tenant: &TenantName) -> Result<Room, EngineEr
 /// All names are of one length, so no tenant's begins with another's.
 fn prefix(tenant: &TenantName) -> String {
     format!("{tenant}.")
-}
-
-fn login(room: &Room) -> Option<Login> {
-    let user = room.get(USER);
-    (!user.is_empty()).then(|| Login {
-        user: user.to_owned(),
-        password: Secret::new(room.get(PASSWORD)),
-    })
 }
 
 async fn register(endpoint: &Endpoint, count: usize) -> Result<Register<Entries<'_>>, EngineError> {

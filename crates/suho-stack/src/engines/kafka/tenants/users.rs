@@ -1,30 +1,18 @@
 //! The users for tenants. They stand in the broker's file, so they are there from its start.
 
-use super::super::super::tenancy::places::{PLACES, set_passwords};
+use super::super::super::tenancy::places::{self, PLACES, user};
 use super::super::super::tenancy::{Room, TenantName};
 use super::super::super::{Endpoint, EngineError};
-use super::{PASSWORD, USER};
-use crate::deployment::{Files, Secret, Service, Setting};
+use crate::deployment::{Files, Service, Setting};
 
 /// The variable that carries the password of a place; the broker's file may read what begins so.
 pub(super) fn variable(place: usize) -> String {
     format!("SUHO_KAFKA_TENANT_{place:02}_PASSWORD")
 }
 
-pub(super) fn user(place: usize) -> String {
-    format!("tenant_{place:02}")
-}
-
 /// The room of `tenant` in a place that it has taken.
 pub(super) fn room(endpoint: &Endpoint, tenant: &TenantName, place: usize) -> Result<Room, EngineError> {
-    let password = endpoint.environment.get(&variable(place)).map(Secret::expose);
-    let password = password.ok_or_else(|| {
-        let action = format!("find the password of the tenant's place {place}");
-        endpoint.failed(action)("it is not among the variables that the broker was started with")
-    })?;
-    Ok(Room::new(tenant.clone())
-        .with(USER, user(place))
-        .with(PASSWORD, password))
+    Ok(places::login(endpoint, place, variable)?.enters(Room::new(tenant.clone())))
 }
 
 /// Adds the users to every listener of the broker's file, and their passwords to the service.
@@ -45,7 +33,7 @@ pub(in super::super) fn lend(service: &mut Service, files: Files) -> Result<File
         action: "add users for tenants to its configuration".to_owned(),
         source: reason.into(),
     })?;
-    set_passwords(service, variable);
+    places::set_passwords(service, variable);
     Ok(lent)
 }
 

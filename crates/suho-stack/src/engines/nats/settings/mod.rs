@@ -14,9 +14,10 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::super::go;
+use super::super::login::Login;
 use super::super::proving::{Finding, SettingVerdict};
 use super::super::{Endpoint, EngineError};
-use super::client::{self, Login};
+use super::client;
 use crate::deployment::{Secret, Setting, SettingKind, SettingValue};
 pub(super) use digest::number;
 

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::super::super::tenancy::places::{PLACES, set_passwords};
+use super::super::super::tenancy::places::{self, PLACES, user};
 use super::super::super::tenancy::{Room, TenantName};
 use super::super::super::{Endpoint, EngineError};
 use super::super::client::{self, SYSTEM};
 use super::super::settings::number;
-use super::{ACCOUNT, PASSWORD, USER};
-use crate::deployment::{Files, Secret, Service, Setting};
+use super::ACCOUNT;
+use crate::deployment::{Files, Service, Setting};
 
 /// Enough for the streams that a test fills; all of them together are added to what the server may store.
 const MEMORY: i64 = 32 << 20;
@@ -27,21 +27,10 @@ fn account(place: usize) -> String {
     format!("TENANT_{place:02}")
 }
 
-fn user(place: usize) -> String {
-    format!("tenant_{place:02}")
-}
-
 /// The room of `tenant` in a place that it has taken.
 pub(super) fn room(endpoint: &Endpoint, tenant: &TenantName, place: usize) -> Result<Room, EngineError> {
-    let password = endpoint.environment.get(&variable(place)).map(Secret::expose);
-    let password = password.ok_or_else(|| {
-        let action = format!("find the password of the tenant's place {place}");
-        endpoint.failed(action)("it is not among the variables that the server was started with")
-    })?;
-    Ok(Room::new(tenant.clone())
-        .with(ACCOUNT, account(place))
-        .with(USER, user(place))
-        .with(PASSWORD, password))
+    let room = Room::new(tenant.clone()).with(ACCOUNT, account(place));
+    Ok(places::login(endpoint, place, variable)?.enters(room))
 }
 
 /// Ends every connection of the place, so that no program of the tenant that leaves is heard by the next one.
@@ -70,7 +59,7 @@ pub(in super::super) fn lend(service: &mut Service, files: Files) -> Result<File
         return Err(lending("the service mounts no file named nats-server.conf".to_owned()));
     };
     let lent = with_accounts(files, &file).map_err(lending)?;
-    set_passwords(service, variable);
+    places::set_passwords(service, variable);
     Ok(lent)
 }
 

@@ -1,10 +1,11 @@
 use async_nats::Client;
 use async_nats::jetstream::{self, Context};
 
+use super::super::super::login::{Login, PASSWORD, USER};
 use super::super::super::tenancy::{Room, WayIn};
 use super::super::super::{Endpoint, EngineError, Tenancy};
 use super::super::client;
-use super::{ACCOUNT, NatsTenancy, PASSWORD, STREAM_PREFIX, SUBJECT_PREFIX, USER, login};
+use super::{ACCOUNT, NatsTenancy, STREAM_PREFIX, SUBJECT_PREFIX};
 
 /// A tenant's account in NATS, with the streams that the deployment declares, empty.
 ///
@@ -40,7 +41,7 @@ impl NatsTenant {
     /// # }
     /// ```
     pub fn url(&self) -> Result<String, EngineError> {
-        client::url_of(&self.endpoint, login(&self.room).as_ref())
+        client::url_of(&self.endpoint, Login::of_room(&self.room).as_ref())
     }
 
     /// A connection of the tenant's, in the runtime of the caller.
@@ -53,7 +54,7 @@ impl NatsTenant {
     /// # }
     /// ```
     pub async fn connect(&self) -> Result<Client, EngineError> {
-        client::connect_with(&self.endpoint, login(&self.room).as_ref()).await
+        client::connect_with(&self.endpoint, Login::of_room(&self.room).as_ref()).await
     }
 
     /// The `JetStream` of the tenant's account, over a connection of its own.

@@ -22,17 +22,16 @@ use async_trait::async_trait;
 pub(super) use accounts::lend;
 pub use handle::NatsTenant;
 
+use super::super::login::{Login, PASSWORD, USER};
 use super::super::tenancy::places::{self, Register};
-use super::super::tenancy::{Migrations, Room, Step, TenantName, WayIn};
-use super::super::{Endpoint, EngineError, Tenancy};
-use super::client::{self, Login};
+use super::super::tenancy::{Migrations, Room, TenantName, WayIn};
+use super::super::{Endpoint, EngineError, Tenancy, migrating};
+use super::client;
 use crate::deployment::Secret;
 use register::Entries;
 
 /// The coordinates of a room.
 const ACCOUNT: &str = "account";
-const USER: &str = "user";
-const PASSWORD: &str = "password";
 const SUBJECT_PREFIX: &str = "subject_prefix";
 const STREAM_PREFIX: &str = "stream_prefix";
 
@@ -48,6 +47,7 @@ impl Tenancy for NatsTenancy {
         tenant: &TenantName,
         migrations: &Migrations,
     ) -> Result<Room, EngineError> {
+        migrating::functions_only(endpoint, migrations)?;
         let platform = client::connect(endpoint).await?;
         let room = match places::count(endpoint, accounts::variable) {
             0 => guest_room(endpoint, tenant)?,
@@ -61,7 +61,7 @@ impl Tenancy for NatsTenancy {
                 room
             }
         };
-        self.migrate(endpoint, &room, migrations).await?;
+        migrating::run_functions(endpoint, migrations, &self.way_in(endpoint, &room)?).await?;
         Ok(room)
     }
 
@@ -92,7 +92,7 @@ impl Tenancy for NatsTenancy {
     }
 
     fn way_in(&self, endpoint: &Endpoint, room: &Room) -> Result<WayIn, EngineError> {
-        let url = client::url_of(endpoint, login(room).as_ref())?;
+        let url = client::url_of(endpoint, Login::of_room(room).as_ref())?;
         Ok(WayIn {
             command: Secret::new(format!("nats --server {url} stream ls --all")),
             variables: vec![
@@ -106,26 +106,6 @@ impl Tenancy for NatsTenancy {
     }
 }
 
-impl NatsTenancy {
-    async fn migrate(&self, endpoint: &Endpoint, room: &Room, migrations: &Migrations) -> Result<(), EngineError> {
-        for step in migrations.steps() {
-            match step {
-                Step::Function { name, run, .. } => run(self.way_in(endpoint, room)?)
-                    .await
-                    .map_err(endpoint.failed(format!("migrate {} by {name}", room.tenant)))?,
-                Step::Script { name, .. } => {
-                    return Err(EngineError::NotOffered {
-                        service: endpoint.service.clone(),
-                        action: format!("run the script {name}"),
-                        reason: "NATS reads no scripts; give a function".to_owned(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 /// A room in an account that others use as well.
 fn guest_room(endpoint: &Endpoint, tenant: &TenantName) -> Result<Room, EngineError> {
     let room = Room::new(tenant.clone())
@@ -133,8 +113,8 @@ fn guest_room(endpoint: &Endpoint, tenant: &TenantName) -> Result<Room, EngineEr
         .with(STREAM_PREFIX, stream_prefix(tenant))
         .without("an account of its own: the server was not started with any for tenants, so names and subjects have a prefix")
         .without("the declared streams: their subjects can be another stream's in this account");
-    Ok(match Login::of_service(endpoint)? {
-        Some(Login { user, password }) => room.with(USER, user).with(PASSWORD, password.expose()),
+    Ok(match client::PROGRAMS.login(endpoint)? {
+        Some(login) => login.enters(room),
         None => room,
     })
 }
@@ -144,18 +124,10 @@ fn stream_prefix(tenant: &TenantName) -> String {
     format!("{tenant}_")
 }
 
-fn login(room: &Room) -> Option<Login> {
-    let user = room.get(USER);
-    (!user.is_empty()).then(|| Login {
-        user: user.to_owned(),
-        password: Secret::new(room.get(PASSWORD)),
-    })
-}
-
 /// The `JetStream` of the account that `room` is in.
 async fn enter(endpoint: &Endpoint, room: &Room) -> Result<Context, EngineError> {
     Ok(jetstream::new(
-        client::connect_with(endpoint, login(room).as_ref()).await?,
+        client::connect_with(endpoint, Login::of_room(room).as_ref()).await?,
     ))
 }
 

@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use suho_stack::deployment::{Deployment, Edition, Files, Variables};
 
 use crate::{copy_deployment, root, run, stdout, suho, unique};
 
 /// The names that the test gives.
 const TEST_FILE: &str = "test.yml";
-/// Prometheus scrapes every 15 s, and a proof waits most of a minute for a stack that has just come up.
+/// Prometheus scrapes every 15 s, and a proof waits most of a minute for what a stack that has just come up lacks.
 const NOTICED: Duration = Duration::from_secs(120);
 
 /// The deployment of `docker compose up` under names and ports of this test, taken down when dropped.
@@ -218,21 +218,43 @@ fn a_watched_deployment_is_proved_with_its_watchers_and_a_silent_one_is_named() 
 
     run(&mut deployed.compose(&["stop", "suho-nats-exporter"]), 0);
     let stopped = Instant::now();
-    let silent = loop {
+    let silence = "http://suho-nats-exporter:7777/metrics is down";
+    // It counts as up until Prometheus has asked it in vain.
+    let (code, said) = loop {
         let mut verify = deployed.verify(&["--monitoring", "--engine", "prometheus", "--only", "features"]);
         let output = verify.output().unwrap();
-        // It is up until Prometheus has asked it in vain.
-        if !output.status.success() || stopped.elapsed() > NOTICED {
-            break output;
+        let said = stdout(&output);
+        if said.contains(silence) || stopped.elapsed() > NOTICED {
+            break (output.status.code(), said);
         }
         std::thread::sleep(Duration::from_secs(1));
     };
-    assert_eq!(silent.status.code(), Some(1));
-    let said = stdout(&silent);
-    assert!(
-        said.contains("http://suho-nats-exporter:7777/metrics is down"),
-        "{said}"
+    assert!(said.contains(silence), "{said}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_watcher_among_endpoints_is_asked_although_the_directory_sets_nothing_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    copy_deployment(directory.path());
+    run(
+        Command::new("bash")
+            .arg(root().join("scripts/env.sh"))
+            .arg(directory.path()),
+        0,
     );
+    // Nobody listens on port 1.
+    let exporter = json!({
+        "service": "suho-nats-exporter", "place": "host", "host": "127.0.0.1", "ports": {"7777": 1}, "environment": {},
+    });
+    let file = directory.path().join("endpoints.json");
+    fs::write(&file, json!({"suho-nats-exporter": exporter}).to_string()).unwrap();
+
+    let mut verify = suho();
+    verify.args(["verify", "--json", "--endpoints"]).arg(&file);
+    let asked = stdout(&run(verify.arg("--directory").arg(directory.path()), 1));
+
+    assert!(asked.contains("failed to ask for /metrics"), "{asked}");
 }
 
 #[test]

@@ -72,7 +72,12 @@ fn a_typo_fails_the_build(#[case] file: &str, #[case] right: &str, #[case] wrong
     "      - alert: EngineDown\n        expr: )",
     "unexpected right parenthesis"
 )]
-#[case::a_threshold("monitoring/alerts.yml", ":ratio > 0.8\n", ":ratio > 0.95\n", "PostgreSQLConnectionsExhausted")]
+#[case::a_threshold(
+    "monitoring/alerts.yml",
+    ":ratio > 0.8\n",
+    ":ratio > 0.95\n",
+    "PostgreSQLConnectionsExhausted"
+)]
 #[case::a_dashboard(
     "monitoring/grafana/dashboards/kafka.json",
     "\"panels\": [",

@@ -20,3 +20,12 @@ SUHO_NATS_PASSWORD=checked SUHO_NATS_SYSTEM_PASSWORD=checked nats-server -t -c n
 # Each variable that the example leaves empty has to be given.
 sed -n 's/^\([A-Z_]*\)=$/\1=checked/p' .env.example >"$data/env"
 docker-compose --env-file "$data/env" --file docker-compose.yml config --quiet
+
+# Those who watch, where the deployment has them: the alerts are also held against their unit tests.
+[ -e docker-compose.monitoring.yml ] || exit 0
+docker-compose --env-file "$data/env" --file docker-compose.yml --file docker-compose.monitoring.yml config --quiet
+cd monitoring
+promtool check config --syntax-only prometheus.yml
+promtool check rules --lint-fatal recordings.yml alerts.yml
+promtool test rules alerts.tests.yml
+jq empty grafana/dashboards/*.json

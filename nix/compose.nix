@@ -22,5 +22,5 @@ pkgs.runCommand "suho-compose"
   ''
     cp -r "$configs" "$out"
     chmod -R u+w "$out"
-    sed --in-place --file "$defaultsPath" "$out/docker-compose.yml"
+    sed --in-place --file "$defaultsPath" "$out"/docker-compose*.yml
   ''

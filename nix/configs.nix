@@ -26,9 +26,12 @@ pkgs.runCommand "suho-configs"
     nativeBuildInputs = [
       suho
       pkgs.docker-compose
+      pkgs.jq
       pkgs.libxml2
       pkgs.nats-server
       pkgs.postgresql_17
+      # promtool.
+      pkgs.prometheus.cli
     ];
     inherit files;
     settings = builtins.toJSON settings;

@@ -2,7 +2,7 @@
 #
 # # Layout
 #
-# - `images.nix`, `yaml.nix`: the pins, read out of the compose file
+# - `images.nix`, `yaml.nix`, `override.nix`: the pins, read out of the compose files
 # - `oci.nix`: from a pin to an archive, with `fetch-blob.sh` and `pack-images.sh`
 # - `configs.nix`, `compose.nix`: the checked configuration, and the directory for `docker compose up -d`
 # - `stack.nix`: all of these for one deployment; what `lib.<system>.mkStack` is

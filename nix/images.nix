@@ -1,8 +1,8 @@
-# The pins of a deployment, read out of its compose file: { postgresql = { name, tag, digest, registry, … }; … }.
+# The pins of a deployment, read out of its compose files: { postgresql = { name, tag, digest, registry, … }; … }.
 {
-  # What docker-compose.yml says of each service.
+  # What the compose files say of each service.
   services,
-  # Other pins in place of those of the file: { nats-server = "nats:2.15.1-alpine@sha256:…"; }.
+  # Other pins in place of those of the files: { nats-server = "nats:2.15.1-alpine@sha256:…"; }.
   overrides ? { },
 }:
 let
@@ -30,7 +30,7 @@ let
       name = replaceStrings (upper ++ [ "_" ]) (lower ++ [ "-" ]) (head found);
     in
     if found == null then
-      throw "docker-compose.yml: the image of ${service} is not \${SUHO_…_IMAGE:-name:tag@sha256:…}"
+      throw "the compose files: the image of ${service} is not \${SUHO_…_IMAGE:-name:tag@sha256:…}"
     else if service == "suho-${name}" then
       [
         {

@@ -3,6 +3,7 @@
 #   services.suho = {
 #     enable = true;
 #     environmentFile = "/etc/suho.env"; # what `make env` writes: one line for each variable of .env.example
+#     monitoring.enable = true; # with Prometheus, Grafana and the exporters
 #   };
 #
 # Each engine is a container of `virtualisation.oci-containers`, its unit `docker-suho-<engine>`, its image and its
@@ -20,7 +21,9 @@ let
   environmentDirectory = "/run/suho";
 
   # What compose runs by default: no service of a scale of zero.
-  services = lib.filterAttrs (_: service: service.scale or "1" != "0") cfg.stack.services;
+  services = lib.filterAttrs (_: service: service.scale or "1" != "0") (
+    if cfg.monitoring.enable then cfg.stack.watchedServices else cfg.stack.services
+  );
 
   interpolate = import ./interpolation.nix cfg.variables;
   example = builtins.readFile ../compose/.env.example;
@@ -53,7 +56,7 @@ let
       "--ulimit=${limit}=${
         interpolate (if builtins.isString value then value else "${value.soft}:${value.hard}")
       }"
-    ) service.ulimits
+    ) (service.ulimits or { })
     ++ lib.optionals (service ? healthcheck) [
       "--health-cmd=${healthCommand service.healthcheck.test}"
       "--health-interval=${service.healthcheck.interval}"
@@ -74,6 +77,8 @@ let
     # It is loaded from the store, under a name that no registry has.
     pull = "never";
     imageFile = cfg.stack.archives."image-${pinOf service}";
+    # One program, without arguments: Docker takes no more.
+    entrypoint = if service ? entrypoint then toString service.entrypoint else null;
     cmd = service.command or [ ];
     inherit (service) hostname;
     environmentFiles = [ "${environmentDirectory}/${name}.env" ];
@@ -106,6 +111,7 @@ in
       example = "/etc/suho.env";
       description = "The file of the secrets, as `make env` writes it.";
     };
+    monitoring.enable = lib.mkEnableOption "Prometheus, Grafana and the exporters, which watch the engines";
     variables = lib.mkOption {
       type = lib.types.attrsOf lib.types.str;
       default = { };
@@ -127,6 +133,10 @@ in
       {
         assertion = unknown == [ ];
         message = "services.suho.variables: .env.example knows no ${toString unknown}";
+      }
+      {
+        assertion = cfg.monitoring.enable -> services ? suho-prometheus;
+        message = "services.suho.monitoring: the deployment has no docker-compose.monitoring.yml that describes suho-prometheus";
       }
     ];
     virtualisation.docker.enable = true;

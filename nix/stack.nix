@@ -3,7 +3,7 @@
   pkgs,
   # The command line, built without a deployment of its own.
   suho,
-  # Pins in place of those of the compose file: { nats-server = "nats:2.15.1-alpine@sha256:…"; }.
+  # Pins in place of those of the compose files: { nats-server = "nats:2.15.1-alpine@sha256:…"; }.
   images ? { },
   # Settings in place of those of the files, by the names that `suho verify` prints:
   # { "postgresql.conf".shared_buffers = "2GB"; "docker-compose.yml"."suho-weaviate.LOG_LEVEL" = "debug"; }.
@@ -12,7 +12,7 @@
   mirrors ? { },
   # The directory that `suho images lock` writes.
   manifests ? ./manifests,
-  # The directory of the compose file.
+  # The directory of the compose files.
   deployment ? ../compose,
   # The platform of the images; that of the machine by default, and Linux's on a Mac, where Docker runs a virtual machine.
   architecture ? if pkgs.stdenv.hostPlatform.isAarch64 then "arm64" else "amd64",
@@ -24,6 +24,7 @@ let
     attrValues
     listToAttrs
     map
+    pathExists
     readFile
     ;
 
@@ -35,9 +36,13 @@ let
       manifests
       ;
   };
-  inherit (import ./yaml.nix (readFile (deployment + "/docker-compose.yml"))) services;
+  servicesOf = file: (import ./yaml.nix (readFile file)).services;
+  engines = servicesOf (deployment + "/docker-compose.yml");
+  # Whoever has a compose file of his own need not have watchers.
+  monitoring = deployment + "/docker-compose.monitoring.yml";
+  watchers = if pathExists monitoring then servicesOf monitoring else { };
   pins = import ./images.nix {
-    inherit services;
+    services = import ./override.nix engines watchers;
     overrides = images;
   };
   configs = import ./configs.nix {
@@ -64,6 +69,16 @@ let
         value = spelled ofCompose.${name};
       }) own
     );
+  # What the compose file says of each service, with the settings that are its environment.
+  services = builtins.mapAttrs (
+    name: service:
+    service
+    // pkgs.lib.optionalAttrs (service ? environment || changed name != { }) {
+      environment = pkgs.lib.filterAttrs (_: value: value != null) (
+        service.environment or { } // changed name
+      );
+    }
+  ) engines;
   composeWith =
     nameOf:
     import ./compose.nix {
@@ -76,21 +91,13 @@ let
     };
 in
 {
-  inherit pins configs;
+  inherit pins configs services;
+
+  # The same with Prometheus, Grafana and the exporters, and what those change of the engines.
+  watchedServices = import ./override.nix services watchers;
 
   # With the images by the names under which they are loaded, for `docker compose up -d`.
   compose = composeWith (pin: pin.loadedName);
-
-  # What the compose file says of each service, with the settings that are its environment.
-  services = builtins.mapAttrs (
-    name: service:
-    service
-    // pkgs.lib.optionalAttrs (service ? environment || changed name != { }) {
-      environment = pkgs.lib.filterAttrs (_: value: value != null) (
-        service.environment or { } // changed name
-      );
-    }
-  ) services;
 
   # { image-postgresql = an archive; … }
   archives = listToAttrs (
@@ -99,7 +106,7 @@ in
       value = oci.archive "image-${name}" [ pins.${name} ];
     }) (attrNames pins)
   );
-  # All of them in one archive.
+  # All of them in one archive, those of the watchers too.
   images = oci.archive "images" (attrValues pins);
 
   # True where evaluation has to fetch nothing.

@@ -1,4 +1,4 @@
-# Holds our reading of the compose file against Docker's, service by service.
+# Holds our reading of the compose files against Docker's, service by service: of the engines, and with their watchers.
 { pkgs }:
 let
   inherit (builtins)
@@ -11,7 +11,9 @@ let
     readFile
     split
     ;
-  read = import ./yaml.nix (readFile ../compose/docker-compose.yml);
+  servicesOf = file: (import ./yaml.nix (readFile file)).services;
+  engines = servicesOf ../compose/docker-compose.yml;
+  watched = import ./override.nix engines (servicesOf ../compose/docker-compose.monitoring.yml);
   # Each secret that the example leaves empty.
   secrets = filter (name: name != null) (
     map (line: if isList line then null else match "([A-Z_]+)=" line) (
@@ -32,6 +34,7 @@ let
       image = interpolate service.image;
       environment = mapAttrs (_: interpolate) (service.environment or { });
       command = service.command or [ ];
+      entrypoint = service.entrypoint or null;
     }
     // (
       if isList (service.healthcheck.test or null) then { inherit (service.healthcheck) test; } else { }
@@ -45,15 +48,24 @@ pkgs.runCommand "yaml"
         pkgs.docker-compose
         pkgs.jq
       ];
-      ours = builtins.toJSON (mapAttrs (_: comparable) read.services);
-      passAsFile = [ "ours" ];
+      engines = builtins.toJSON (mapAttrs (_: comparable) engines);
+      watched = builtins.toJSON (mapAttrs (_: comparable) watched);
+      passAsFile = [
+        "engines"
+        "watched"
+      ];
     }
   )
   ''
-    docker-compose --file ${../compose/docker-compose.yml} config --format json >docker.json
-    jq --sort-keys '.services | map_values({image, environment: (.environment // {}), command: (.command // [])}
-      + (if .healthcheck.test then {test: .healthcheck.test} else {} end))' docker.json >docker
-    jq --sort-keys . "$oursPath" >ours
-    diff docker ours
+    # What is read here, against what Docker reads of these files.
+    compare() {
+      docker-compose "''${@:2}" config --format json |
+        jq --sort-keys '.services | map_values({image, entrypoint, environment: (.environment // {}), command: (.command // [])}
+          + (if .healthcheck.test then {test: .healthcheck.test} else {} end))' >docker
+      jq --sort-keys . "$1" >ours
+      diff docker ours
+    }
+    compare "$enginesPath" --file ${../compose/docker-compose.yml}
+    compare "$watchedPath" --file ${../compose/docker-compose.yml} --file ${../compose/docker-compose.monitoring.yml}
     touch $out
   ''

@@ -132,6 +132,8 @@ in
   nodejs = fromHost "nodejs" [ "node" ];
   # pkgs/servers/sql/postgresql
   postgresql_17 = fromAirgapImage "timescaledb" "postgres" "/usr/lib/postgresql/17/bin/postgres";
+  # pkgs/by-name/pr/prometheus
+  prometheus.cli = fromAirgapImage "prometheus" "promtool" "/usr/bin/promtool";
   # pkgs/by-name/ru/rust-analyzer
   rust-analyzer = elsewhere "rust-analyzer";
   # pkgs/build-support/rust/build-rust-package

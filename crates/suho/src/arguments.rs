@@ -65,7 +65,7 @@ pub enum Command {
     Env(Env),
     /// Prove that every setting is in effect and every feature works, by asking the live engines
     #[command(
-        after_help = "Examples:\n  suho verify\n  suho verify --engine nats,kafka --only config --all\n  suho verify --allow-restart --html report.html --junit report.xml\n  suho verify --target compose\n  suho verify --target compose-airgap --directory compose --network\n  suho verify --endpoints endpoints.json --directory compose --json\n\n\
+        after_help = "Examples:\n  suho verify\n  suho verify --engine nats,kafka --only config --all\n  suho verify --allow-restart --html report.html --junit report.xml\n  suho verify --target compose --monitoring\n  suho verify --target compose-airgap --directory compose --network\n  suho verify --endpoints endpoints.json --directory compose --json\n\n\
                       Exit codes: 0 all is fine or not offered here; 1 something differs or failed; 2 it could not be asked."
     )]
     Verify(Verify),
@@ -95,7 +95,7 @@ pub enum Command {
     /// Build, list, lock, bundle or load the images
     #[command(
         subcommand,
-        after_help = "Examples:\n  suho images ls\n  suho images build --directory compose\n  suho images lock --update nats=2.14.8-alpine\n  suho images bundle -o images.tar\n  suho images load images.tar --env"
+        after_help = "Examples:\n  suho images ls --monitoring\n  suho images build --directory compose\n  suho images lock --update nats=2.14.8-alpine\n  suho images bundle -o images.tar\n  suho images load images.tar --env"
     )]
     Images(Images),
     /// Check the configuration of the deployment without any engine, or change a copy of it

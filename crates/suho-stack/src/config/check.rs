@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::causes::in_full;
 use crate::deployment::{
-    AIRGAP_FILE, COMPOSE_FILE, Declarations, Deployment, DeploymentError, Files, HealthTest, MONITORING_AIRGAP_FILE,
-    MONITORING_FILE, Mount, Service, Setting, SettingKind, Variables, declarations,
+    AIRGAP_FILE, COMPOSE_FILE, Declarations, Deployment, DeploymentError, Edition, Files, HealthTest,
+    MONITORING_AIRGAP_FILE, MONITORING_FILE, Mount, Service, Setting, SettingKind, Variables, declarations,
 };
 use crate::engines::{self, Engine, Objection, vocabulary::our_variables};
 
@@ -109,14 +109,11 @@ impl Checked {
             variables.generate_missing(Deployment::required_variables(files, compose_files)?);
             Deployment::read(files, compose_files, &variables)
         };
-        let base = read(&[COMPOSE_FILE]);
+        let base = read(Edition::Upstream.compose_files(false));
         let overrides = [
-            (AIRGAP_FILE, &[COMPOSE_FILE, AIRGAP_FILE][..]),
-            (MONITORING_FILE, &[COMPOSE_FILE, MONITORING_FILE]),
-            (
-                MONITORING_AIRGAP_FILE,
-                &[COMPOSE_FILE, AIRGAP_FILE, MONITORING_FILE, MONITORING_AIRGAP_FILE],
-            ),
+            (AIRGAP_FILE, Edition::Airgap.compose_files(false)),
+            (MONITORING_FILE, Edition::Upstream.compose_files(true)),
+            (MONITORING_AIRGAP_FILE, Edition::Airgap.compose_files(true)),
         ];
         for (file, compose_files) in overrides.into_iter().filter(|(file, _)| files.get(file).is_some()) {
             if base.is_ok()

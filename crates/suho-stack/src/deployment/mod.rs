@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`files`]: the deployment's files, embedded in this library or read from a directory.
+//! - [`edition`]: which compose files describe it, by where its images come from.
 //! - [`variables`]: what fills `${NAME}` in the compose files; generated secrets.
 //! - [`interpolation`]: `${NAME:-default}` and its siblings.
 //! - [`compose`]: services, ports, mounts, limits, health checks as typed values.
@@ -16,6 +17,7 @@
 
 pub mod compose;
 pub mod declarations;
+pub mod edition;
 pub mod files;
 pub mod fingerprint;
 pub mod image;
@@ -35,6 +37,7 @@ pub use compose::{
     Ulimit,
 };
 pub use declarations::{Declarations, StreamDeclaration, TopicDeclaration};
+pub use edition::Edition;
 pub use error::{DeploymentError, Position};
 pub use files::{AIRGAP_FILE, COMPOSE_FILE, Files, MONITORING_AIRGAP_FILE, MONITORING_FILE};
 pub use fingerprint::Fingerprint;

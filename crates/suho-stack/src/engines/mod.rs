@@ -108,7 +108,7 @@ pub use tenancy::Tenancy;
 pub use vocabulary::{Objection, Vocabulary};
 pub use waiting::Waiting;
 
-use crate::deployment::{Declarations, Files, Service, Setting};
+use crate::deployment::{Declarations, Deployment, Files, Service, Setting};
 
 /// What an engine that serves is given to say so: many times what it needs on a busy machine.
 const SERVING_LIMIT: Duration = Duration::from_secs(10);
@@ -255,6 +255,12 @@ pub fn watchers() -> &'static [&'static dyn Engine] {
     {
         &[]
     }
+}
+
+/// Those of them that `deployment` has: none where it is not watched, and some are of one edition alone.
+pub fn watchers_of(deployment: &Deployment) -> impl Iterator<Item = &'static dyn Engine> {
+    let known = |watcher: &&dyn Engine| deployment.services.contains_key(watcher.service());
+    watchers().iter().copied().filter(known)
 }
 
 /// The engine or watcher that the compose service `service` runs, if this build has a client for it.

@@ -158,12 +158,12 @@ pub enum RegistryError {
         image: String,
     },
     /// A pin is not written as the default of a variable.
-    #[error("{image} is not written as `${{NAME:-{image}}}` in {}, so it cannot be pinned anew there", file.display())]
+    #[error("{image} is not written as `${{NAME:-{image}}}` in {}, so it cannot be pinned anew there", directory.display())]
     NotADefault {
         /// The pin.
         image: String,
-        /// The compose file.
-        file: PathBuf,
+        /// Where the compose files are.
+        directory: PathBuf,
     },
     /// An archive is cut.
     #[error("{} is cut: {what}; copy or bundle it again, nothing was loaded", file.display())]

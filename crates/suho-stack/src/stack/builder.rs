@@ -15,12 +15,12 @@ use tokio::sync::{Mutex, watch};
 use super::{
     ImageSource, Linger, Member, Ports, Progress, Stack, StackError, StackState, Timeline,
     guard::Guard,
-    images::{Chooser, Chosen, Editions, compose_files},
+    images::{Chooser, Chosen, Editions},
     start::{Start, Starting, Tell},
     state::valid_name,
 };
 use crate::{
-    deployment::{Declarations, Deployment, Files, Fingerprint, Service, Variables},
+    deployment::{Declarations, Deployment, Edition, Files, Fingerprint, Service, Variables},
     engines::{self, Engine},
     runtime::Docker,
 };
@@ -215,7 +215,7 @@ impl StackBuilder {
     /// The deployment on the ports of this stack, with secrets that nobody misreads.
     fn editions(&self) -> Result<Editions, StackError> {
         let mut variables = self.variables.clone();
-        let compose_files = compose_files(self.monitoring);
+        let compose_files = Edition::Airgap.compose_files(self.monitoring);
         self.ports.fill(&mut variables, &self.files, compose_files)?;
         let editions = Editions::read_with(&self.files, variables, self.monitoring)?;
         for secret in Deployment::required_variables(&self.files, compose_files)? {
@@ -229,9 +229,7 @@ impl StackBuilder {
     /// The services to run: engines with their dependencies, and those of the watchers that this deployment has.
     fn wanted(&self, editions: &Editions) -> Result<Vec<String>, StackError> {
         let mut wanted = self.wanted_engines(&editions.upstream)?;
-        let watchers = engines::watchers().iter().map(|watcher| watcher.service());
-        let known = watchers.filter(|service| editions.airgap.services.contains_key(*service));
-        wanted.extend(known.map(str::to_owned));
+        wanted.extend(engines::watchers_of(&editions.airgap).map(|watcher| watcher.service().to_owned()));
         Ok(wanted)
     }
 

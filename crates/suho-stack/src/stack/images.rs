@@ -10,22 +10,9 @@ use tokio::sync::Mutex;
 
 use super::{Absent, Progress, StackError, progress::telling};
 use crate::{
-    deployment::{
-        AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, MONITORING_AIRGAP_FILE, MONITORING_FILE, Service, Setting,
-        Variables,
-    },
+    deployment::{Deployment, Edition, Files, Service, Setting, Variables},
     runtime::{Docker, ImageBuild, ImageFacts, RuntimeError, registry::is_reachable},
 };
-
-/// The engines, in both editions.
-const ENGINES: &[&str] = &[COMPOSE_FILE, AIRGAP_FILE];
-/// The engines and their watchers, in both editions; in the order in which the one overrides the other.
-const WATCHED: &[&str] = &[COMPOSE_FILE, AIRGAP_FILE, MONITORING_FILE, MONITORING_AIRGAP_FILE];
-
-/// The compose files of both editions, with those of the watchers or without.
-pub(super) const fn compose_files(monitoring: bool) -> &'static [&'static str] {
-    if monitoring { WATCHED } else { ENGINES }
-}
 
 /// Between two words about a pull that is under way.
 const TELL_EVERY: Duration = Duration::from_secs(3);
@@ -61,12 +48,7 @@ impl Editions {
 
     /// The same with the watchers, where there is to be `monitoring`.
     pub fn read_with(files: &Files, mut variables: Variables, monitoring: bool) -> Result<Self, StackError> {
-        let upstream: &[&str] = if monitoring {
-            &[COMPOSE_FILE, MONITORING_FILE]
-        } else {
-            &[COMPOSE_FILE]
-        };
-        let airgap = compose_files(monitoring);
+        let [upstream, airgap] = [Edition::Upstream, Edition::Airgap].map(|edition| edition.compose_files(monitoring));
         variables.generate_missing(Deployment::required_variables(files, airgap)?);
         Ok(Self {
             upstream: Deployment::read(files, upstream, &variables)?,
@@ -282,15 +264,15 @@ pub async fn build(
         written = WrittenFiles::write(files)?;
         &written.directory
     };
-    let build = |compose_files| ImageBuild {
+    let build = |monitoring| ImageBuild {
         directory,
-        compose_files,
+        compose_files: Edition::Airgap.compose_files(monitoring),
         variables,
     };
-    let mut took = build(ENGINES).run(&progress).await?;
+    let mut took = build(false).run(&progress).await?;
     if monitoring {
         // After the engines, because the watched broker stands on the image of the broker.
-        took += build(WATCHED).run(&progress).await?;
+        took += build(true).run(&progress).await?;
     }
     Ok(took)
 }

@@ -24,6 +24,9 @@ pub enum Images {
     Ls {
         #[command(flatten)]
         source: Source,
+        /// Also those of Prometheus, Grafana and the exporters, and what the engines run where these watch them
+        #[arg(long)]
+        monitoring: bool,
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
@@ -35,7 +38,7 @@ pub enum Images {
     Lock(Lock),
     /// Write the pinned images into an archive, for a machine that reaches no registry
     #[command(
-        after_help = "Examples:\n  suho images bundle -o images.tar\n  suho images bundle -o nats.tar nats --platform linux/arm64\n  suho images bundle -o images.tar --platform linux/amd64,linux/arm64\n  suho images bundle -o images.tar --mirror docker.io=http://127.0.0.1:5000\n\n\
+        after_help = "Examples:\n  suho images bundle -o images.tar\n  suho images bundle -o nats.tar nats --platform linux/arm64\n  suho images bundle -o images.tar --monitoring\n  suho images bundle -o images.tar --platform linux/amd64,linux/arm64\n  suho images bundle -o images.tar --mirror docker.io=http://127.0.0.1:5000\n\n\
                       The archive is an OCI image layout that `docker load` reads as well; of several platforms it takes\n\
                       the first one named, `suho images load` that of the engine. Blobs are kept in ~/.cache/suho/blobs,\n\
                       where an interrupted download goes on."
@@ -58,7 +61,7 @@ pub struct Lock {
     /// Where the manifests are kept; `nix/manifests` beside the directory of docker-compose.yml by default
     #[arg(long = "lock", value_name = "DIR")]
     pub manifests: Option<PathBuf>,
-    /// Pin these engines, or all, to the digest that their tag, or a new one, has at its registry now
+    /// Pin these engines or watchers, or all, to the digest that their tag, or a new one, has at its registry now
     #[arg(long, value_name = "ENGINE[=TAG]", num_args = 0.., value_parser = update)]
     pub update: Option<Vec<Update>>,
     #[command(flatten)]
@@ -68,7 +71,7 @@ pub struct Lock {
     pub json: bool,
 }
 
-/// An engine whose pin is to move.
+/// An engine or a watcher whose pin is to move.
 #[derive(Debug, Clone)]
 pub struct Update {
     /// Its compose service.
@@ -82,6 +85,9 @@ pub struct Bundle {
     /// Only these engines and what they depend on: `kafka`, or their services, `suho-kafka`; all by default
     #[arg(value_name = "ENGINE", value_parser = service)]
     pub engines: Vec<String>,
+    /// Also those of Prometheus, Grafana and the exporters, which can be named as well
+    #[arg(long, conflicts_with = "engines")]
+    pub monitoring: bool,
     /// The archive to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,

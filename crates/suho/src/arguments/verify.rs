@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use suho_stack::proof::Scope;
+use suho_stack::{deployment::Edition, proof::Scope};
 
 use super::{DEFAULT_STACK, Reports, service, stack_name};
 
@@ -23,6 +23,10 @@ pub struct Verify {
     /// With --target, where this runs inside a container on the deployment's network: by the names of the services
     #[arg(long, requires = "target")]
     pub network: bool,
+    /// With --target, also Prometheus, Grafana and the exporters, where the deployment was brought up with them; of a stack
+    /// of `suho up --monitoring` they are proved anyway
+    #[arg(long, requires = "target")]
+    pub monitoring: bool,
     /// The directory that holds docker-compose.yml and .env: with --target this one, or else `compose`; with --endpoints
     /// what the settings are held against, which are not asked for without it
     #[arg(long, value_name = "DIR")]
@@ -60,6 +64,15 @@ pub enum Target {
     Compose,
     /// The same with the images of docker-compose.airgap.yml
     ComposeAirgap,
+}
+
+impl From<Target> for Edition {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Compose => Self::Upstream,
+            Target::ComposeAirgap => Self::Airgap,
+        }
+    }
 }
 
 impl From<Part> for Scope {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use suho_stack::{
     backup::{self, BackupError, Kept, Progress, Request, Retention, Target},
-    deployment::{AIRGAP_FILE, COMPOSE_FILE, Variables},
+    deployment::{Edition, Variables},
     stack::{Stack, StackState},
 };
 
 use crate::{
     Outcome,
-    arguments::{self, Backup, BackupCommand, Backups, Deployed, Prune, Restore},
+    arguments::{Backup, BackupCommand, Backups, Deployed, Prune, Restore},
     commands::usual_directory,
     output,
 };
@@ -144,13 +144,11 @@ fn prune(arguments: &Prune) -> anyhow::Result<Outcome> {
 }
 
 async fn target(of: &Deployed) -> anyhow::Result<Target> {
-    let compose_files: &[&str] = match of.target {
-        None => return Ok(Target::of(&StackState::load(&of.name)?).await?),
-        Some(arguments::Target::Compose) => &[COMPOSE_FILE],
-        Some(arguments::Target::ComposeAirgap) => &[COMPOSE_FILE, AIRGAP_FILE],
+    let Some(deployed) = of.target else {
+        return Ok(Target::of(&StackState::load(&of.name)?).await?);
     };
     let directory = of.directory.clone().unwrap_or_else(usual_directory);
-    Ok(Target::deployed(&directory, compose_files).await?)
+    Ok(Target::deployed(&directory, Edition::from(deployed).compose_files(false)).await?)
 }
 
 /// The named directory, or `backups` of the deployment's; of this one, where no deployment is near.

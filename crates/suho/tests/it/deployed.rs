@@ -1,23 +1,34 @@
-use std::{fmt::Write, fs, path::Path, process::Command};
+use std::{
+    fmt::Write,
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use serde_json::Value;
-use suho_stack::deployment::{Deployment, Files, Variables};
+use serde_json::{Value, json};
+use suho_stack::deployment::{Deployment, Edition, Files, Variables};
 
 use crate::{copy_deployment, root, run, stdout, suho, unique};
 
-const COMPOSE_FILES: [&str; 3] = ["docker-compose.yml", "docker-compose.airgap.yml", "test.yml"];
+/// The names that the test gives.
+const TEST_FILE: &str = "test.yml";
+/// Prometheus scrapes every 15 s, and a proof waits most of a minute for what a stack that has just come up lacks.
+const NOTICED: Duration = Duration::from_secs(120);
 
 /// The deployment of `docker compose up` under names and ports of this test, taken down when dropped.
 struct Deployed {
     directory: tempfile::TempDir,
     project: String,
+    compose_files: &'static [&'static str],
 }
 
 impl Deployed {
-    fn up() -> Self {
+    fn up(purpose: &str, monitoring: bool) -> Self {
         let deployed = Self {
             directory: tempfile::tempdir().unwrap(),
-            project: unique("deployed"),
+            project: unique(purpose),
+            compose_files: Edition::Airgap.compose_files(monitoring),
         };
         copy_deployment(deployed.path());
         run(
@@ -43,7 +54,7 @@ impl Deployed {
         let files = Files::from_directory(self.path()).unwrap();
         let environment = self.path().join(".env");
         let mut text = fs::read_to_string(&environment).unwrap();
-        for name in Deployment::port_variables(&files, &COMPOSE_FILES[..2]).unwrap() {
+        for name in Deployment::port_variables(&files, self.compose_files).unwrap() {
             let port = std::net::TcpListener::bind("127.0.0.1:0")
                 .unwrap()
                 .local_addr()
@@ -54,13 +65,13 @@ impl Deployed {
         fs::write(&environment, text).unwrap();
 
         let variables = Variables::from_env_file(&environment).unwrap();
-        let deployment = Deployment::read(&files, &COMPOSE_FILES[..2], &variables).unwrap();
+        let deployment = Deployment::read(&files, self.compose_files, &variables).unwrap();
         let mut names = String::from("services:\n");
         for service in deployment.services.values().filter(|service| service.scale > 0) {
             writeln!(names, "  {0}: {{container_name: {0}-{1}}}", service.name, self.project).unwrap();
         }
         writeln!(names, "networks:\n  suho-trading-network: {{name: {}}}", self.project).unwrap();
-        fs::write(self.path().join("test.yml"), names).unwrap();
+        fs::write(self.path().join(TEST_FILE), names).unwrap();
     }
 
     fn compose(&self, arguments: &[&str]) -> Command {
@@ -68,10 +79,34 @@ impl Deployed {
         command
             .current_dir(self.path())
             .args(["compose", "--project-name", &self.project]);
-        for file in COMPOSE_FILES {
+        for file in self.compose_files.iter().chain([&TEST_FILE]) {
             command.args(["--file", file]);
         }
         command.args(arguments);
+        command
+    }
+
+    /// `suho verify` from this machine.
+    fn verify(&self, arguments: &[&str]) -> Command {
+        let mut command = suho();
+        command
+            .args(["verify", "--target", "compose-airgap", "--json", "--directory"])
+            .arg(self.path())
+            .args(arguments);
+        command
+    }
+
+    /// `suho verify` from a container on the network of the deployment.
+    fn verify_from_network(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        command
+            .args(["run", "--rm", "--network", &self.project])
+            .args(["--volume", &format!("{}:/suho:ro", env!("CARGO_BIN_EXE_suho"))])
+            .args(["--volume", &format!("{}:/compose:ro", self.path().display())])
+            .args(["suho-airgap/base:trixie", "/suho", "verify"])
+            .args(["--target", "compose-airgap", "--network", "--json"])
+            .args(["--directory", "/compose"])
+            .args(arguments);
         command
     }
 
@@ -97,30 +132,10 @@ impl Drop for Deployed {
 
 #[test]
 fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
-    let deployed = Deployed::up();
+    let deployed = Deployed::up("deployed", false);
 
-    let mut from_host = suho();
-    from_host
-        .args(["verify", "--target", "compose-airgap", "--json", "--directory"])
-        .arg(deployed.path());
-    let from_host = Deployed::verdicts(from_host);
-
-    let mut from_network = Command::new("docker");
-    from_network
-        .args(["run", "--rm", "--network", &deployed.project])
-        .args(["--volume", &format!("{}:/suho:ro", env!("CARGO_BIN_EXE_suho"))])
-        .args(["--volume", &format!("{}:/compose:ro", deployed.path().display())])
-        .args([
-            "suho-airgap/base:trixie",
-            "/suho",
-            "verify",
-            "--target",
-            "compose-airgap",
-            "--network",
-            "--json",
-        ])
-        .args(["--directory", "/compose"]);
-    let from_network = Deployed::verdicts(from_network);
+    let from_host = Deployed::verdicts(deployed.verify(&[]));
+    let from_network = Deployed::verdicts(deployed.verify_from_network(&[]));
 
     println!("from the host: {from_host:#?}\nfrom the network: {from_network:#?}");
     assert_eq!(from_host.len(), from_network.len());
@@ -143,19 +158,7 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
         );
     }
 
-    let mut restarting = suho();
-    restarting
-        .args([
-            "verify",
-            "--target",
-            "compose-airgap",
-            "--engine",
-            "nats",
-            "--only",
-            "features",
-        ])
-        .args(["--allow-restart", "--json", "--directory"])
-        .arg(deployed.path());
+    let restarting = deployed.verify(&["--engine", "nats", "--only", "features", "--allow-restart"]);
     for (_, check, verdict) in Deployed::verdicts(restarting) {
         assert!(verdict.contains("passed"), "{check}: {verdict}");
     }
@@ -174,6 +177,84 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
         !streams.contains("created") && !topics.contains("created"),
         "{streams}\n{topics}"
     );
+}
+
+#[test]
+fn a_watched_deployment_is_proved_with_its_watchers_and_a_silent_one_is_named() {
+    let deployed = Deployed::up("watched", true);
+    let watched = [
+        "--monitoring",
+        "--engine",
+        "prometheus,grafana,postgres-exporter,nats-exporter,dragonflydb-exporter,kafka-exporter,postgresql,kafka",
+    ];
+
+    let from_host = Deployed::verdicts(deployed.verify(&watched));
+    let from_network = Deployed::verdicts(deployed.verify_from_network(&watched));
+
+    println!("from the host: {from_host:#?}\nfrom the network: {from_network:#?}");
+    let verdict = |rows: &[(String, String, String)], service: &str, check: &str| -> String {
+        let found = rows
+            .iter()
+            .find(|(found, of, _)| found == service && of.contains(check));
+        found
+            .unwrap_or_else(|| panic!("no row of {service}: {check}"))
+            .2
+            .clone()
+    };
+    for rows in [&from_host, &from_network] {
+        for check in ["targets-up", "rules-evaluated", "metrics-exist", "dashboards-answered"] {
+            assert!(verdict(rows, "suho-prometheus", check).contains("passed"), "{check}");
+        }
+        assert!(verdict(rows, "suho-grafana", "round_trip").contains("not_offered"));
+        // What the watched services have of their own is in effect as well.
+        for service in ["suho-postgresql", "suho-kafka"] {
+            assert!(verdict(rows, service, "settings").contains("passed"), "{service}");
+        }
+    }
+    for exporter in ["suho-postgres-exporter", "suho-nats-exporter", "suho-kafka-exporter"] {
+        assert!(verdict(&from_host, exporter, "round_trip").contains("not_askable"));
+        assert!(verdict(&from_network, exporter, "round_trip").contains("passed"));
+    }
+
+    run(&mut deployed.compose(&["stop", "suho-nats-exporter"]), 0);
+    let stopped = Instant::now();
+    let silence = "http://suho-nats-exporter:7777/metrics is down";
+    // It counts as up until Prometheus has asked it in vain.
+    let (code, said) = loop {
+        let mut verify = deployed.verify(&["--monitoring", "--engine", "prometheus", "--only", "features"]);
+        let output = verify.output().unwrap();
+        let said = stdout(&output);
+        if said.contains(silence) || stopped.elapsed() > NOTICED {
+            break (output.status.code(), said);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    assert!(said.contains(silence), "{said}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_watcher_among_endpoints_is_asked_although_the_directory_sets_nothing_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    copy_deployment(directory.path());
+    run(
+        Command::new("bash")
+            .arg(root().join("scripts/env.sh"))
+            .arg(directory.path()),
+        0,
+    );
+    // Nobody listens on port 1.
+    let exporter = json!({
+        "service": "suho-nats-exporter", "place": "host", "host": "127.0.0.1", "ports": {"7777": 1}, "environment": {},
+    });
+    let file = directory.path().join("endpoints.json");
+    fs::write(&file, json!({"suho-nats-exporter": exporter}).to_string()).unwrap();
+
+    let mut verify = suho();
+    verify.args(["verify", "--json", "--endpoints"]).arg(&file);
+    let asked = stdout(&run(verify.arg("--directory").arg(directory.path()), 1));
+
+    assert!(asked.contains("failed to ask for /metrics"), "{asked}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -19,6 +19,7 @@ use std::{
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use suho_stack::deployment::{COMPOSE_FILE, MONITORING_FILE};
 
 use crate::{docker, run};
 
@@ -252,11 +253,16 @@ pub fn name_and_digest(reference: &str) -> (&str, &str) {
     (name.rsplit_once(':').unwrap().0, digest)
 }
 
-/// Puts `image` in the place of the pin of `variable` in the compose file of `directory`.
+/// Puts `image` in the place of the pin of `variable` in that compose file of `directory` which has it.
 pub fn pin(directory: &Path, variable: &str, image: &str) {
-    let file = directory.join("docker-compose.yml");
+    let begin = format!("${{{variable}:-");
+    let mut files = [COMPOSE_FILE, MONITORING_FILE]
+        .map(|name| directory.join(name))
+        .into_iter();
+    let has_it = |file: &PathBuf| fs::read_to_string(file).unwrap().contains(&begin);
+    let file = files.find(has_it).unwrap();
     let text = fs::read_to_string(&file).unwrap();
-    let (before, after) = text.split_once(&format!("${{{variable}:-")).unwrap();
+    let (before, after) = text.split_once(&begin).unwrap();
     let (_pinned, after) = after.split_once('}').unwrap();
     fs::write(&file, format!("{before}${{{variable}:-{image}}}{after}")).unwrap();
 }

@@ -11,13 +11,13 @@ use sha2::{Digest, Sha256};
 
 use super::{Linger, paths::Paths};
 use crate::{
-    deployment::{Deployment, Files, Fingerprint, Variables},
+    deployment::{Deployment, Edition, Files, Fingerprint, Variables},
     engines::{self, Endpoint, Engine},
     runtime::docker,
     stack::{
         ImageSource, StackBuilder, StackError,
         builder::engine,
-        images::{Editions, compose_files},
+        images::Editions,
         state::{self, failed},
     },
 };
@@ -265,7 +265,7 @@ fn given(files: &Files, variables: &Variables) -> Result<BTreeMap<String, String
     if variables.iter().next().is_none() {
         return Ok(BTreeMap::new());
     }
-    let uses = Deployment::variables(files, compose_files(false))?;
+    let uses = Deployment::variables(files, Edition::Airgap.compose_files(false))?;
     let given = uses.into_iter().filter_map(|used| {
         let value = variables.get(&used.name)?.to_owned();
         Some((used.name, value))

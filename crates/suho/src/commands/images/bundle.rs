@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use suho_stack::{
-    deployment::{COMPOSE_FILE, Deployment, Files, Pin, Variables},
+    deployment::{Deployment, Edition, Files, Pin, Variables},
     registry::{Blobs, Client, bundle},
 };
 
@@ -11,7 +11,7 @@ use crate::{Outcome, arguments::Bundle};
 
 pub async fn run(arguments: Bundle) -> anyhow::Result<Outcome> {
     let files = arguments.source.files()?;
-    let pins = wanted(&files, &arguments.engines)?;
+    let pins = wanted(&files, &arguments.engines, arguments.monitoring)?;
     let client = Client::new(arguments.mirrors.mirrors)?;
     let blobs = Blobs::of_user()?;
     let layout = bundle::fetch(&client, &blobs, &pins, &arguments.platform, &transfer::tell).await?;
@@ -40,20 +40,28 @@ pub async fn run(arguments: Bundle) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// The pins of the named services and of what they depend on; all where none is named.
-fn wanted(files: &Files, services: &[String]) -> anyhow::Result<Vec<Pin>> {
-    let mut pins = Pin::all(files, COMPOSE_FILE)?;
-    if !services.is_empty() {
-        let mut variables = Variables::default();
-        variables.generate_missing(Deployment::required_variables(files, &[COMPOSE_FILE])?);
-        let deployment = Deployment::read(files, &[COMPOSE_FILE], &variables)?;
-        let named: Vec<&str> = services.iter().map(String::as_str).collect();
-        let wanted = deployment.with_dependencies(&named)?;
-        pins.retain(|pin| pin.services.iter().any(|service| wanted.contains(service)));
-    }
+/// The pins of the named services and of what they depend on; where none is named, of all engines, and of the watchers where
+/// there is to be `monitoring`.
+fn wanted(files: &Files, services: &[String], monitoring: bool) -> anyhow::Result<Vec<Pin>> {
+    let compose_files = if services.is_empty() {
+        Edition::Upstream.compose_files(monitoring)
+    } else {
+        Pin::compose_files(files)
+    };
+    let mut variables = Variables::default();
+    variables.generate_missing(Deployment::required_variables(files, compose_files)?);
+    let deployment = Deployment::read(files, compose_files, &variables)?;
+    let named: Vec<&str> = if services.is_empty() {
+        deployment.services.keys().map(String::as_str).collect()
+    } else {
+        services.iter().map(String::as_str).collect()
+    };
+    let wanted = deployment.with_dependencies(&named)?;
+    let mut pins = Pin::all(files)?;
+    pins.retain(|pin| pin.services.iter().any(|service| wanted.contains(service)));
     anyhow::ensure!(
         !pins.is_empty(),
-        "nothing to bundle: {COMPOSE_FILE} pins no image of these engines by a digest"
+        "nothing to bundle: the deployment pins no image of these by a digest"
     );
     Ok(pins)
 }

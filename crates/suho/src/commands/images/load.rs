@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use suho_stack::{
-    deployment::{COMPOSE_FILE, ImageReference, Pin},
+    deployment::{ImageReference, Pin},
     registry::Archive,
     runtime::Docker,
 };
@@ -11,7 +11,7 @@ use super::transfer;
 use crate::{Outcome, arguments::Load};
 
 pub async fn run(arguments: Load) -> anyhow::Result<Outcome> {
-    let pins = Pin::all(&arguments.source.files()?, COMPOSE_FILE)?;
+    let pins = Pin::all(&arguments.source.files()?)?;
     let docker = Docker::connect().await?;
     let archive = Archive::open(&arguments.file, &transfer::tell).await?;
     let images = docker.load(&archive, &transfer::tell).await?;
@@ -20,7 +20,7 @@ pub async fn run(arguments: Load) -> anyhow::Result<Outcome> {
         .map(|image| (&image.name, variables_of(&pins, &image.name)))
         .collect();
     for (name, _) in rows.iter().filter(|(_, variables)| variables.is_empty()) {
-        note!("suho: {name} was loaded, and {COMPOSE_FILE} pins no such image; give the --directory that does");
+        note!("suho: {name} was loaded, and the deployment pins no such image; give the --directory that does");
     }
     if arguments.json {
         let rows: Vec<_> = rows
@@ -42,7 +42,7 @@ pub async fn run(arguments: Load) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// The variables of the compose file that stand for the image that was loaded as `name`.
+/// The variables of the compose files that stand for the image that was loaded as `name`.
 fn variables_of<'a>(pins: &'a [Pin], name: &ImageReference) -> Vec<&'a str> {
     let pinned = pins.iter().filter(|pin| pin.image.loaded().as_ref() == Some(name));
     pinned

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use suho_stack::{
-    deployment::{COMPOSE_FILE, Files, Pin},
+    deployment::{Files, ImageReference, Pin},
     registry::{
         Client, Digest, Lock as Manifests, Platform, RegistryError, Tell, client::Served, lock::Changes,
         pulled::PulledImage,
@@ -21,7 +21,7 @@ use crate::{
 
 /// The platforms that the deployment is built for.
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
-/// Where the manifests are, from the directory of the compose file.
+/// Where the manifests are, from the directory of the compose files.
 const USUAL_LOCK: &str = "../nix/manifests";
 
 /// A pin that was moved.
@@ -44,9 +44,9 @@ pub async fn run(arguments: Lock) -> anyhow::Result<Outcome> {
     let directory = arguments.directory.unwrap_or_else(usual_directory);
     let files = Files::from_directory(&directory)?;
     let client = Client::new(arguments.mirrors.mirrors)?;
-    let pins = Pin::all(&files, COMPOSE_FILE)?;
+    let pins = Pin::all(&files)?;
     let platforms = ARCHITECTURES.map(Platform::linux);
-    let mut text = files.text(COMPOSE_FILE)?.to_owned();
+    let mut moved_files = files.clone();
     let mut images = Vec::new();
     let mut moved = Vec::new();
     for pin in &pins {
@@ -57,11 +57,10 @@ pub async fn run(arguments: Lock) -> anyhow::Result<Outcome> {
         let (newer, served) = resolve(&client, pin, update.tag, &transfer::tell).await?;
         images.push(PulledImage::of(&client, &newer, served, &platforms, &transfer::tell).await?);
         if newer.image != pin.image {
-            text = pin
-                .moved_to(&newer.image, &text)
-                .ok_or_else(|| RegistryError::NotADefault {
+            moved_files =
+                with_pin_moved(&moved_files, pin, &newer.image).ok_or_else(|| RegistryError::NotADefault {
                     image: pin.image.to_string(),
-                    file: directory.join(COMPOSE_FILE),
+                    directory: directory.clone(),
                 })?;
             moved.push(Moved {
                 service: update.service,
@@ -72,10 +71,13 @@ pub async fn run(arguments: Lock) -> anyhow::Result<Outcome> {
     }
     let lock = arguments.manifests.unwrap_or_else(|| directory.join(USUAL_LOCK));
     let manifests = Manifests::in_directory(lock.clone());
-    // New manifests first, and old ones last: at no time a pin is in the file and its manifest is not.
+    // New manifests first, and old ones last: at no time a pin is in its file and its manifest is not.
     let mut changes = manifests.add(&images).await?;
-    if !moved.is_empty() {
-        replace(&directory.join(COMPOSE_FILE), &text).await?;
+    for file in Pin::compose_files(&files) {
+        let text = moved_files.text(file)?;
+        if text != files.text(file)? {
+            replace(&directory.join(file), text).await?;
+        }
     }
     changes.removed = manifests.remove_others(&images).await?;
     report(&moved, &changes, &lock, arguments.json)?;
@@ -89,7 +91,7 @@ fn update_of(pin: &Pin, updates: Option<&[Update]>, pins: &[Pin]) -> anyhow::Res
     };
     for Update { service, .. } in updates {
         let is_pinned = pins.iter().any(|pin| pin.services.contains(service));
-        anyhow::ensure!(is_pinned, "{service} is not pinned by a digest in {COMPOSE_FILE}");
+        anyhow::ensure!(is_pinned, "{service} is not pinned by a digest in the compose files");
     }
     let named = updates.iter().find(|update| pin.services.contains(&update.service));
     Ok(named.cloned().or_else(|| {
@@ -110,6 +112,14 @@ async fn resolve(client: &Client, pin: &Pin, tag: Option<String>, tell: Tell<'_>
     let image = tagged.image.pinned_to(&digest);
     let image = image.with_context(|| format!("`{digest}` is no digest"))?;
     Ok((Pin { image, ..tagged }, served))
+}
+
+/// The same with `image` in the place of `pin` in the compose file whose default that is; none where it is none's.
+fn with_pin_moved(files: &Files, pin: &Pin, image: &ImageReference) -> Option<Files> {
+    Pin::compose_files(files).iter().find_map(|file| {
+        let text = pin.moved_to(image, files.text(file).ok()?)?;
+        Some(files.clone().with(*file, text))
+    })
 }
 
 /// Whole or not at all, with the rights that it has.

@@ -47,7 +47,11 @@ pub async fn run(arguments: Images) -> anyhow::Result<Outcome> {
             if_needed,
             monitoring,
         } => Described::read(&source, monitoring)?.build(&source, if_needed).await,
-        Images::Ls { source, json } => Described::read(&source, false)?.list(json).await,
+        Images::Ls {
+            source,
+            monitoring,
+            json,
+        } => Described::read(&source, monitoring)?.list(json).await,
         Images::Lock(arguments) => lock::run(arguments).await,
         Images::Bundle(arguments) => bundle::run(arguments).await,
         Images::Load(arguments) => load::run(arguments).await,
@@ -61,7 +65,7 @@ struct Described {
     monitoring: bool,
 }
 
-/// One image of one engine.
+/// One image of one engine or watcher.
 #[derive(Debug, Serialize)]
 struct Row {
     engine: &'static str,
@@ -99,12 +103,15 @@ impl Described {
 
     async fn rows(&self, docker: &Docker) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for engine in engines::all() {
+        for engine in engines::all().iter().chain(engines::watchers()) {
             for (source, deployment) in [
                 ("upstream", &self.editions.upstream),
                 ("air-gap", &self.editions.airgap),
             ] {
-                let service = deployment.service(engine.service())?;
+                // Without monitoring neither edition has a watcher, and some watchers are of one edition alone.
+                let Some(service) = deployment.services.get(engine.service()) else {
+                    continue;
+                };
                 let present = match &service.absent {
                     Some(_) => None,
                     None => docker.present_as(&service.image).await?,

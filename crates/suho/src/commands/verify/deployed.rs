@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use anyhow::Context;
 use suho_stack::{
-    deployment::{AIRGAP_FILE, COMPOSE_FILE, Deployment, Files, Service, Setting, Variables},
+    deployment::{Deployment, Edition, Files, Service, Setting, Variables},
     engines::{self, Endpoint, Restart},
     proof::{Inquiry, Missing, Present},
     runtime::Docker,
@@ -16,18 +16,15 @@ use crate::{
     commands::usual_directory,
 };
 
-/// The engines of a deployment of `docker compose up`, by its files and its .env.
+/// The engines of a deployment of `docker compose up`, and who watches them, by its files and its .env.
 pub async fn by_compose(target: Target, arguments: &Verify) -> anyhow::Result<Inquiry> {
     let directory = arguments.directory.clone().unwrap_or_else(usual_directory);
-    let compose_files: &[&str] = match target {
-        Target::Compose => &[COMPOSE_FILE],
-        Target::ComposeAirgap => &[COMPOSE_FILE, AIRGAP_FILE],
-    };
-    let (files, deployment) = read(&directory, compose_files)?;
+    let (files, deployment) = read(&directory, Edition::from(target).compose_files(arguments.monitoring))?;
     // Inside a container nobody can tell of images.
     let docker = Docker::connect().await.ok();
     let mut inquiry = Inquiry::default();
-    for engine in engines::all() {
+    let watchers = engines::watchers_of(&deployment);
+    for engine in engines::all().iter().copied().chain(watchers) {
         let service = deployment.service(engine.service())?;
         let settings = Setting::of(service, &files)?;
         if let Some(reason) = service.absent.clone() {
@@ -58,15 +55,16 @@ pub async fn by_compose(target: Target, arguments: &Verify) -> anyhow::Result<In
     Ok(inquiry)
 }
 
-/// The engines that a file names; their settings are those of `directory`, where one is given.
+/// Those whom a file names; the settings of the engines are those of `directory`, where one is given.
 pub fn by_endpoints(file: &Path, directory: Option<&Path>) -> anyhow::Result<Inquiry> {
     let deployment = directory
-        .map(|directory| read(directory, &[COMPOSE_FILE]))
+        .map(|directory| read(directory, Edition::Upstream.compose_files(false)))
         .transpose()?;
     let present = read_endpoints(file)?.into_iter().map(|(name, endpoint)| {
+        let watches = engines::watchers().iter().any(|watcher| watcher.service() == name);
         let settings = match &deployment {
-            Some((files, deployment)) => Setting::of(deployment.service(&name)?, files)?,
-            None => Vec::new(),
+            Some((files, deployment)) if !watches => Setting::of(deployment.service(&name)?, files)?,
+            _ => Vec::new(),
         };
         let identity = String::new();
         let present = Present {

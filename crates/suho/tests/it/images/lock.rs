@@ -17,14 +17,14 @@ fn the_lock_holds_every_index_with_its_two_platforms_as_they_were_served() {
 
     let directory = scene.path("nix/manifests");
     let names = names_in(&directory);
-    assert_eq!(names.len(), 24, "{locked}{names:?}");
+    assert_eq!(names.len(), 36, "{locked}{names:?}");
     for name in &names {
         let digest = digest_of(&fs::read(directory.join(name)).unwrap());
         assert_eq!(*name, format!("{}.json", digest.trim_start_matches("sha256:")));
     }
-    assert!(locked.contains("24 manifests added, 0 kept, 0 removed"), "{locked}");
+    assert!(locked.contains("36 manifests added, 0 kept, 0 removed"), "{locked}");
     let again = stdout(&run(&mut scene.images(&["lock"]), 0));
-    assert!(again.contains("0 manifests added, 24 kept, 0 removed"), "{again}");
+    assert!(again.contains("0 manifests added, 36 kept, 0 removed"), "{again}");
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn a_pin_of_one_platform_is_locked_alone_and_what_no_pin_needs_goes() {
 
     let locked: Value = serde_json::from_str(&locked).unwrap();
     let count = |what: &str| locked[what].as_array().unwrap().len();
-    assert_eq!((count("added"), count("kept"), count("removed")), (1, 21, 3));
-    assert_eq!(names_in(&scene.path("manifests")).len(), 23);
+    assert_eq!((count("added"), count("kept"), count("removed")), (1, 33, 3));
+    assert_eq!(names_in(&scene.path("manifests")).len(), 35);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn an_update_moves_the_pin_to_what_the_tag_names_now_and_changes_nothing_else() 
     assert_eq!(changed.len(), 1, "{changed:?}");
     assert!(changed[0].1.contains(&format!("${{{NATS}:-{newer}}}")), "{changed:?}");
     assert!(
-        one.contains(&format!(" -> {newer}")) && one.contains("3 manifests added, 21 kept, 3 removed"),
+        one.contains(&format!(" -> {newer}")) && one.contains("3 manifests added, 33 kept, 3 removed"),
         "{one}"
     );
     assert_eq!(
@@ -117,7 +117,7 @@ fn a_lock_that_fails_leaves_pins_and_manifests_as_they_were() {
         gone_words.contains("`suho images lock --update suho-nats-server`"),
         "{gone_words}"
     );
-    assert_eq!(names_in(&scene.path("nix/manifests")).len(), 24);
+    assert_eq!(names_in(&scene.path("nix/manifests")).len(), 36);
 
     scene.pin(NATS, "nats:local");
     let unpinned = stderr(&run(&mut scene.images(&["lock", "--update", "nats"]), 2));

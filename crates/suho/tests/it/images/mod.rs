@@ -5,11 +5,13 @@
 //! - [`bundle`]: an archive, and what is in it.
 //! - [`fetching`]: what registries, networks and disks do wrong.
 //! - [`load`]: an archive loaded, started, and refused.
+//! - [`watchers`]: the images of those who watch the engines, where they are asked for.
 
 mod bundle;
 mod fetching;
 mod load;
 mod lock;
+mod watchers;
 
 use std::{
     fs,
@@ -25,8 +27,8 @@ use crate::{
     suho,
 };
 
-/// Every image of the deployment by its variable.
-const VARIABLES: [&str; 8] = [
+/// Every image of the deployment and of its watchers by its variable.
+const VARIABLES: [&str; 12] = [
     "SUHO_POSTGRESQL_IMAGE",
     "SUHO_CLICKHOUSE_IMAGE",
     "SUHO_DRAGONFLYDB_IMAGE",
@@ -35,8 +37,13 @@ const VARIABLES: [&str; 8] = [
     "SUHO_NATS_SERVER_IMAGE",
     "SUHO_ZOOKEEPER_IMAGE",
     "SUHO_KAFKA_IMAGE",
+    PROMETHEUS,
+    "SUHO_GRAFANA_IMAGE",
+    "SUHO_POSTGRES_EXPORTER_IMAGE",
+    "SUHO_NATS_EXPORTER_IMAGE",
 ];
 const NATS: &str = "SUHO_NATS_SERVER_IMAGE";
+const PROMETHEUS: &str = "SUHO_PROMETHEUS_IMAGE";
 
 /// A copy of the deployment, with a cache of blobs of its own.
 struct Scene {

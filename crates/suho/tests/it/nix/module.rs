@@ -1,12 +1,15 @@
 use std::{collections::BTreeMap, fs, process::Command};
 
+use rstest::rstest;
 use serde_json::{Value, json};
+use suho_stack::deployment::Edition;
 
 use super::{nix, system};
 use crate::{copy_deployment, root, run};
 
-/// The module's configuration where it is enabled with what is by default, but for the archives: those are fetched.
-fn configuration() -> Value {
+/// The module's configuration where it is enabled with what is by default, with `monitoring` or without; but for the archives:
+/// those are fetched.
+fn configuration(monitoring: bool) -> Value {
     let (root, system) = (root().display().to_string(), system());
     let expression = format!(
         r#"let
@@ -21,6 +24,7 @@ fn configuration() -> Value {
                    enable = true;
                    environmentFile = "@environment@";
                    variables = {{ SUHO_BIND_ADDRESS = "10.0.0.5"; SUHO_KAFKA_PORT = "19092"; }};
+                   monitoring.enable = {monitoring};
                    inherit stack;
                  }};
                  virtualisation.docker.package = "@docker@";
@@ -39,27 +43,34 @@ fn configuration() -> Value {
 }
 
 /// The deployment as compose reads it, with the secrets of a new `.env`.
-fn compose(directory: &std::path::Path) -> Value {
+fn compose(directory: &std::path::Path, monitoring: bool) -> Value {
     copy_deployment(directory);
     run(Command::new(root().join("scripts/env.sh")).arg(directory), 0);
     let mut command = Command::new("docker");
     command
         .envs([("SUHO_BIND_ADDRESS", "10.0.0.5"), ("SUHO_KAFKA_PORT", "19092")])
-        .args(["compose", "--profile", "*", "config", "--format", "json"])
+        .args(["compose", "--profile", "*"])
         .current_dir(directory);
+    for file in Edition::Upstream.compose_files(monitoring) {
+        command.args(["--file", file]);
+    }
+    command.args(["config", "--format", "json"]);
     serde_json::from_slice(&run(&mut command, 0).stdout).unwrap()
 }
 
-#[test]
-fn the_module_runs_what_compose_runs() {
+#[rstest]
+#[case::of_the_engines(false)]
+#[case::of_the_engines_and_their_watchers(true)]
+fn the_module_runs_what_compose_runs(#[case] monitoring: bool) {
     let directory = tempfile::tempdir().unwrap();
-    let compose = compose(directory.path());
-    let module = configuration();
+    let compose = compose(directory.path(), monitoring);
+    let module = configuration(monitoring);
     let services: Vec<&String> = compose["services"].as_object().unwrap().keys().collect();
     let containers = module["containers"].as_object().unwrap();
     let ours: Vec<&String> = containers.keys().collect();
     let runs = services.into_iter().filter(|name| *name != "suho-messaging");
     assert_eq!(runs.collect::<Vec<_>>(), ours);
+    assert_eq!(containers.contains_key("suho-prometheus"), monitoring);
 
     for (name, container) in containers {
         let service = &compose["services"][name];
@@ -67,6 +78,7 @@ fn the_module_runs_what_compose_runs() {
         let none = json!([]);
         let command = Some(&service["command"]).filter(|command| command.is_array());
         assert_eq!(&container["cmd"], command.unwrap_or(&none));
+        assert_eq!(container["entrypoint"], service["entrypoint"][0], "{name}");
         let awaited = service["depends_on"].as_object().into_iter().flatten();
         assert_eq!(
             container["dependsOn"],
@@ -83,7 +95,8 @@ fn the_module_runs_what_compose_runs() {
             "{options:?}"
         );
         assert!(options.contains(&"--network=suho-trading-network"), "{options:?}");
-        for told in ["--memory=", "--stop-timeout=", "--ulimit=nofile="] {
+        let files = service["ulimits"].get("nofile").map(|_| "--ulimit=nofile=");
+        for told in ["--memory=", "--stop-timeout="].into_iter().chain(files) {
             assert!(
                 options.iter().any(|option| option.starts_with(told)),
                 "{told} {options:?}"
@@ -124,19 +137,21 @@ fn the_module_runs_what_compose_runs() {
         assert_eq!(container["image"], pinned);
     }
     assert_eq!(module["units"]["docker-suho-kafka-topics"]["Restart"], "on-failure");
-    assert_eq!(module["assertions"], json!([true]));
+    assert_eq!(module["assertions"], json!([true, true]));
 }
 
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 
-#[test]
-fn the_module_writes_the_environment_that_compose_gives() {
+#[rstest]
+#[case::to_the_engines(false)]
+#[case::to_the_engines_and_their_watchers(true)]
+fn the_module_writes_the_environment_that_compose_gives(#[case] monitoring: bool) {
     let directory = tempfile::tempdir().unwrap();
-    let compose = compose(directory.path());
+    let compose = compose(directory.path(), monitoring);
     let written = directory.path().join("run");
-    let script = configuration()["script"]
+    let script = configuration(monitoring)["script"]
         .as_str()
         .unwrap()
         .replace("@environment@", &directory.path().join(".env").display().to_string())

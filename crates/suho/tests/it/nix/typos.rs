@@ -28,13 +28,19 @@ fn refusal(file: &str, right: &str, wrong: &str) -> String {
 #[case::nats("nats-server.conf", "max_payload", "max_paylod", "max_paylod")]
 #[case::kafka("kafka.properties", "log.retention", "log.retension", "log.retension")]
 #[case::zookeeper("zoo.cfg", "tickTime", "tickTim", "tickTim")]
+#[case::watchers(
+    "docker-compose.monitoring.yml",
+    "stop_grace_period",
+    "stop_grace_perod",
+    "stop_grace_perod"
+)]
 fn a_typo_fails_the_build(#[case] file: &str, #[case] right: &str, #[case] wrong: &str, #[case] named: &str) {
     let said = refusal(file, right, wrong);
 
     assert!(said.contains(file) && said.contains(named), "{said}");
 }
 
-/// What ours lets pass, by the checkers of the engines and of compose.
+/// What ours lets pass, by the checkers of the engines, of Prometheus and of compose.
 #[rstest]
 #[case::postgresql(
     "postgresql.conf",
@@ -53,6 +59,30 @@ fn a_typo_fails_the_build(#[case] file: &str, #[case] right: &str, #[case] wrong
     "networks: [suho-trading-network]",
     "networks: [suho-trading-network, suho-trading-network]",
     "networks array items[0,1] must be unique"
+)]
+#[case::prometheus(
+    "monitoring/prometheus.yml",
+    "evaluation_interval",
+    "evaluation_intervall",
+    "field evaluation_intervall not found"
+)]
+#[case::an_expression(
+    "monitoring/alerts.yml",
+    "      - alert: EngineDown\n        expr: ",
+    "      - alert: EngineDown\n        expr: )",
+    "unexpected right parenthesis"
+)]
+#[case::a_threshold(
+    "monitoring/alerts.yml",
+    ":ratio > 0.8\n",
+    ":ratio > 0.95\n",
+    "PostgreSQLConnectionsExhausted"
+)]
+#[case::a_dashboard(
+    "monitoring/grafana/dashboards/kafka.json",
+    "\"panels\": [",
+    "\"panels\": [[",
+    "parse error"
 )]
 fn a_mistake_that_only_the_engine_knows_fails_the_build(
     #[case] file: &str,

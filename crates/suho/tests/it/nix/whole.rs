@@ -3,7 +3,7 @@ use std::{fs, path::Path, process::Command};
 use serde_json::Value;
 use suho_stack::{
     deployment::{Files, Variables},
-    engines,
+    engines::{self, Engine},
     stack::images::Editions,
 };
 
@@ -29,10 +29,8 @@ fn repository(directory: &Path, registry: &Registry) {
     let compose = directory.join("compose");
     copy_deployment(&compose);
     let files = Files::from_directory(&compose).unwrap();
-    let editions = Editions::read(&files, Variables::default()).unwrap();
-    for (seed, engine) in (100..).zip(engines::all()) {
-        let service = editions.upstream.service(engine.service()).unwrap();
-        let name = service.name.trim_start_matches("suho-");
+    for (seed, service) in (100..).zip(pinned(&files)) {
+        let name = service.trim_start_matches("suho-");
         let variable = format!("SUHO_{}_IMAGE", name.to_uppercase().replace('-', "_"));
         pin(
             &compose,
@@ -40,6 +38,14 @@ fn repository(directory: &Path, registry: &Registry) {
             &registry.push_small(&format!("small/{name}:1"), 1000, seed),
         );
     }
+}
+
+/// The services that have a pin of their own: the engines and their watchers.
+fn pinned(files: &Files) -> Vec<&'static str> {
+    let upstream = Editions::read_with(files, Variables::default(), true).unwrap().upstream;
+    let watchers = engines::watchers_of(&upstream);
+    let all = engines::all().iter().copied().chain(watchers);
+    all.map(Engine::service).collect()
 }
 
 fn in_flake(directory: &Path, arguments: &[&str]) -> Command {
@@ -123,7 +129,7 @@ fn with_the_lock_that_suho_writes_the_whole_flake_is_evaluated_without_a_fetch()
     );
     let listed = run(Command::new("tar").arg("-xOf").arg(&archive).arg("manifest.json"), 0);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert_eq!(listed.as_array().unwrap().len(), engines::all().len());
+    assert_eq!(listed.as_array().unwrap().len(), pinned(&Files::embedded()).len());
     let loaded = run(suho().args(["images", "load"]).arg(&archive), 0);
     for image in listed.as_array().unwrap() {
         let name = image["RepoTags"][0].as_str().unwrap();

@@ -9,8 +9,12 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
 };
 use suho_stack::engines::{self, Endpoint};
+use tokio::time::{sleep, timeout};
 
 use super::{BACKLOG, Cause, Made, cause, docker};
+
+/// A broker is given this long to serve again.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub fn causes(endpoint: Endpoint, container: String) -> Vec<Cause> {
     vec![
@@ -78,9 +82,13 @@ async fn disk_broken(container: String) -> Made {
     Made::undone_by(|| async move {
         docker(&["exec", &container, "mv", ELSEWHERE, DISK]).await;
         docker(&["restart", &container]).await;
-        let health = ["inspect", "--format", "{{.State.Health.Status}}", &container];
-        while docker(&health).await.trim() != "healthy" {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
+        timeout(PATIENCE, healthy(&container)).await.unwrap();
     })
+}
+
+async fn healthy(container: &str) {
+    let asked = ["inspect", "--format", "{{.State.Health.Status}}", container];
+    while docker(&asked).await.trim() != "healthy" {
+        sleep(Duration::from_millis(500)).await;
+    }
 }

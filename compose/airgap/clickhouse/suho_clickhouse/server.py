@@ -32,7 +32,8 @@ _LARGEST_FORM = 16 << 20
 # How long requests may go on after a signal to stop; aiohttp waits as long again after it has cancelled them.
 _GRACE_SECONDS = 1.5
 
-# As the server names them, each under the switch that it has in the configuration; the library has no asynchronous metrics.
+# As the server names them, each under the switch that it has in the configuration. The library gathers no asynchronous metrics:
+# told are those that its tables tell as well, by the server's names and counted as it counts them.
 _METRICS = {
     "metrics": """
         SELECT 'ClickHouseMetrics_' || metric AS name, toFloat64(value) AS value, description AS help, 'gauge' AS type
@@ -40,6 +41,25 @@ _METRICS = {
     "events": """
         SELECT 'ClickHouseProfileEvents_' || event AS name, toFloat64(value) AS value, description AS help, 'counter' AS type
         FROM system.events""",
+    "asynchronous_metrics": """
+        SELECT 'ClickHouseAsyncMetrics_' || metric.1 AS name, toFloat64(metric.2) AS value, metric.3 AS help, 'gauge' AS type
+        FROM (
+            SELECT arrayJoin([
+                ('FilesystemMainPathTotalBytes', total_space, 'The size of the volume where the main path is mounted, in bytes.'),
+                ('FilesystemMainPathAvailableBytes', free_space, 'Available bytes on the volume where the main path is mounted.')
+            ]) AS metric
+            FROM system.disks WHERE disks.name = 'default'
+            UNION ALL
+            SELECT arrayJoin([
+                ('TotalBytesOfMergeTreeTables', sum(bytes), 'Bytes of all active parts of tables of the MergeTree family.'),
+                ('TotalPartsOfMergeTreeTables', sum(parts), 'Active parts of all tables of the MergeTree family.'),
+                ('MaxPartCountForPartition', max(parts), 'The most active parts of any partition of any such table.')
+            ]) AS metric
+            FROM (
+                SELECT sum(bytes_on_disk) AS bytes, count() AS parts
+                FROM system.parts WHERE active GROUP BY database, table, partition_id
+            )
+        )""",
     "errors": """
         SELECT
             'ClickHouseErrorMetric_' || if(grouping(errors.name) = 0, errors.name, 'ALL') AS name,

@@ -251,7 +251,12 @@ class Metrics(Http):
         self.addCleanup(connection.close)
         connection.request("GET", "/metrics")
         lines = connection.getresponse().read().decode().splitlines()
-        for family in ("ClickHouseMetrics_Query", "ClickHouseProfileEvents_Query", "ClickHouseErrorMetric_ALL"):
+        for family in (
+            "ClickHouseMetrics_Query",
+            "ClickHouseProfileEvents_Query",
+            "ClickHouseAsyncMetrics_MaxPartCountForPartition",
+            "ClickHouseErrorMetric_ALL",
+        ):
             self.assertTrue(any(line.startswith(f"{family} ") for line in lines), family)
 
 

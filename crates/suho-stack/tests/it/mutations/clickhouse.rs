@@ -296,6 +296,7 @@ const SAYING_THE_DEFAULT: &[(&str, &str)] = &[
     ("prometheus.endpoint", "it is the default"),
     ("prometheus.metrics", "it is the default"),
     ("prometheus.events", "it is the default"),
+    ("prometheus.asynchronous_metrics", "it is the default"),
     ("prometheus.errors", "it is the default"),
     ("storage_configuration.disks.backups.type", "it is the default"),
 ];

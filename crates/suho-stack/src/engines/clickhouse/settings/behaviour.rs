@@ -65,7 +65,7 @@ impl View {
                 "send_crash_reports.enabled" => Finding::not_askable(
                     "the server says it in its log alone, and whether it reports shows when it crashes",
                 ),
-                key if key.starts_with("prometheus.") => match metrics.find(key, configured, inquiry) {
+                key if key.starts_with("prometheus.") => match metrics.find(key, configured) {
                     Some(finding) => finding,
                     None => continue,
                 },
@@ -161,7 +161,7 @@ impl Metrics {
     }
 
     /// None for a key that is not known.
-    fn find(&self, key: &str, configured: &str, inquiry: Inquiry<'_>) -> Option<Finding> {
+    fn find(&self, key: &str, configured: &str) -> Option<Finding> {
         let origin = "what the server gives to Prometheus";
         let key = key.strip_prefix("prometheus.")?;
         let is_switch = matches!(key, "metrics" | "events" | "asynchronous_metrics" | "errors");
@@ -176,9 +176,6 @@ impl Metrics {
         }
         let shown = text(&lines[key])?;
         let is_given = shown != "0";
-        if key == "asynchronous_metrics" && !is_given && inquiry.stand_in.0 {
-            return Some(not_offered("its engine keeps no asynchronous metrics"));
-        }
         Some(Finding::compared(
             is_on(configured) == Some(is_given),
             format!("{shown} lines"),

@@ -10,8 +10,9 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
 };
 use suho_stack::{
+    backup::{Request, Target, take},
     engines::{self, Endpoint},
-    stack::Stack,
+    stack::{Stack, StackState},
 };
 use tokio_postgres::{Client, NoTls};
 
@@ -52,6 +53,7 @@ pub fn all(stack: &Stack) -> Vec<Cause> {
     let endpoint = |service| stack.endpoint(service).unwrap().clone();
     let weaviate = stack.state().member("suho-weaviate").unwrap().container.clone();
     let (postgresql, others) = (endpoint("suho-postgresql"), endpoint("suho-postgresql"));
+    let watched = stack.state().clone();
     let (clickhouse, cache) = (endpoint("suho-clickhouse"), endpoint("suho-dragonflydb"));
     let (full, slow, kafka) = (
         endpoint("suho-nats-server"),
@@ -62,6 +64,7 @@ pub fn all(stack: &Stack) -> Vec<Cause> {
         cause(&["EngineDown", "TargetDown"], || engine_killed(weaviate)),
         cause(&["ReplicationSlotGrowing"], || reader_of_a_slot_gone(postgresql)),
         cause(&["PostgreSQLConnectionsExhausted"], || connections_leaked(others)),
+        cause(&["BackupMissing", "BackupTooOld"], || backups_neglected(watched)),
         cause(&["ClickHousePartsTooMany"], || parts_made(clickhouse)),
         cause(&["CacheEvicting", "CacheMemoryFull"], || cache_too_small(cache)),
         cause(&["JetStreamStreamFull"], || stream_filled(full)),
@@ -135,6 +138,27 @@ async fn reader_of_a_slot_gone(endpoint: Endpoint) -> Made {
 async fn connections_leaked(endpoint: Endpoint) -> Made {
     let leaked = join_all((0..41).map(|_| connected(&endpoint, "suho", "SUHO_POSTGRESQL_PASSWORD"))).await;
     Made::undone_by(|| async move { drop(leaked) })
+}
+
+/// As if nobody had backed up Kafka for 27 hours, and NATS never; then somebody does.
+async fn backups_neglected(stack: StackState) -> Made {
+    const NEGLECT: &str = "DO $$ BEGIN EXECUTE (
+        SELECT format('COMMENT ON ROLE suho_admin IS %L', jsonb_set(
+                   shobj_description(oid, 'pg_authid')::jsonb - 'suho-nats-server',
+                   '{suho-kafka}', to_jsonb(now() - interval '27 hours')))
+        FROM pg_roles WHERE rolname = 'suho_admin'); END $$";
+    let endpoint = &stack.member("suho-postgresql").unwrap().endpoint;
+    let admin = connected(endpoint, "suho_admin", "POSTGRES_PASSWORD").await;
+    admin.batch_execute(NEGLECT).await.unwrap();
+    Made::undone_by(|| async move {
+        let place = tempfile::tempdir().unwrap();
+        let request = Request {
+            services: vec!["suho-kafka".to_owned(), "suho-nats-server".to_owned()],
+            ..Request::new(place.path())
+        };
+        let target = Target::of(&stack).await.unwrap();
+        take(&target, &request, &|_| ()).await.unwrap();
+    })
 }
 
 async fn parts_made(endpoint: Endpoint) -> Made {

@@ -135,6 +135,10 @@ async fn a_watched_stack_proves_itself_and_its_alerts_fire_and_clear_by_their_ca
         "each alert is shown by something"
     );
     let names: Vec<&str> = all.iter().copied().collect();
+    let missing = not_in_time(prometheus, &["BackupMissing"], true).await;
+    assert_eq!(missing, Vec::<String>::new(), "nothing was ever backed up");
+    let place = tempfile::tempdir().unwrap();
+    stack.backup(place.path()).await.unwrap();
     // Those that fired while engines were still starting.
     assert_eq!(
         not_in_time(prometheus, &names, false).await,

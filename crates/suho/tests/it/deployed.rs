@@ -5,16 +5,22 @@ use suho_stack::deployment::{Deployment, Files, Variables};
 
 use crate::{copy_deployment, root, run, stdout, suho, unique};
 
-const COMPOSE_FILES: [&str; 3] = ["docker-compose.yml", "docker-compose.airgap.yml", "test.yml"];
+pub const COMPOSE_FILES: [&str; 3] = ["docker-compose.yml", "docker-compose.airgap.yml", "test.yml"];
 
 /// The deployment of `docker compose up` under names and ports of this test, taken down when dropped.
-struct Deployed {
+pub struct Deployed {
     directory: tempfile::TempDir,
-    project: String,
+    pub project: String,
 }
 
 impl Deployed {
+    /// Every service of it.
     fn up() -> Self {
+        Self::of(&[])
+    }
+
+    /// Only `services`, or every one.
+    pub fn of(services: &[&str]) -> Self {
         let deployed = Self {
             directory: tempfile::tempdir().unwrap(),
             project: unique("deployed"),
@@ -27,14 +33,24 @@ impl Deployed {
             0,
         );
         deployed.take_own_names_and_ports();
-        run(
-            &mut deployed.compose(&["up", "--detach", "--wait", "--wait-timeout", "240"]),
-            0,
-        );
+        deployed.start(services);
         deployed
     }
 
-    fn path(&self) -> &Path {
+    pub fn start(&self, services: &[&str]) {
+        let up = ["up", "--detach", "--wait", "--wait-timeout", "240"];
+        run(&mut self.compose(&[&up, services].concat()), 0);
+    }
+
+    /// What a shell in the container of `service` prints of `script`.
+    pub fn inside(&self, service: &str, script: &str) -> String {
+        stdout(&run(
+            &mut self.compose(&["exec", "-T", service, "sh", "-ec", script]),
+            0,
+        ))
+    }
+
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -63,7 +79,7 @@ impl Deployed {
         fs::write(self.path().join("test.yml"), names).unwrap();
     }
 
-    fn compose(&self, arguments: &[&str]) -> Command {
+    pub fn compose(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command
             .current_dir(self.path())

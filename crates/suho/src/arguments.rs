@@ -71,7 +71,7 @@ pub enum Command {
     Verify(Verify),
     /// Write what the engines hold into a directory of its own, each by its own consistent means
     #[command(
-        after_help = "Examples:\n  suho backup\n  suho backup --engine postgresql,nats --label before-migration\n  suho backup --target compose --directory compose --to backups\n  suho backup --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n  suho backup prune --keep-daily 7\n\n\
+        after_help = "Examples:\n  suho backup\n  suho backup --engine postgresql,nats --label before-migration\n  suho backup --engine postgresql --physical\n  suho backup --target compose --directory compose --to backups\n  suho backup --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n  suho backup prune --keep-daily 7\n\n\
                       A backup appears whole or not at all. Its name begins with its time; its files are those of the engines' own\n\
                       tools, behind zstd and age; `sha256sum --check SHA256SUMS` verifies it without suho."
     )]

@@ -58,6 +58,9 @@ pub struct EnginePart {
     pub tallies: Vec<Tally>,
     /// What is not in it.
     pub notes: Vec<String>,
+    /// How it is put back, where that has to be done by hand: it consists of the engine's own files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
 }
 
 /// One file in a backup.

@@ -12,6 +12,7 @@
 //! - [`manifest`]: what a backup says of itself.
 //! - [`progress`]: what there is to tell while one waits.
 //! - `draft`: a backup that is being written.
+//! - `means`: which engines are backed up, and how.
 //! - `packing`: files written and read by way of zstd and age, hashed as they are.
 
 pub mod listing;
@@ -24,6 +25,7 @@ pub mod target;
 
 mod draft;
 mod error;
+mod means;
 mod packing;
 
 pub use error::BackupError;

@@ -42,7 +42,7 @@ pub enum Progress {
         /// Since it began.
         elapsed: Duration,
     },
-    /// Something is not in the backup.
+    /// Something is not in the backup, or not known of it.
     Note {
         /// The compose service.
         service: String,

@@ -62,6 +62,23 @@ impl Restore {
             identity: None,
         }
     }
+
+    /// Refuses what of `kept` has to be put back by hand.
+    pub fn accepts(&self, kept: &Kept) -> Result<(), BackupError> {
+        let wanted = kept.manifest.engines.iter().filter(|part| self.wants(part));
+        let by_hand: Vec<_> = wanted
+            .filter_map(|part| Some(format!("{}: {}", part.service, part.by_hand.as_ref()?)))
+            .collect();
+        if by_hand.is_empty() {
+            Ok(())
+        } else {
+            Err(BackupError::Refused(by_hand))
+        }
+    }
+
+    fn wants(&self, part: &EnginePart) -> bool {
+        self.services.is_empty() || self.services.contains(&part.service)
+    }
 }
 
 /// Checks the backup to its last byte, the versions, and that nothing is lost; then puts it in the place of what the engines
@@ -72,6 +89,7 @@ pub async fn restore(target: &Target, request: &Restore, tell: Tell<'_>) -> Resu
         bytes: kept.manifest.size(),
     });
     kept.verify().await?;
+    request.accepts(&kept)?;
     let identities = identities(&kept, request.identity.as_deref())?;
     let planned = plan(&kept, target, request, tell).await?;
 
@@ -139,8 +157,7 @@ async fn plan<'a>(
             objections.push(format!("{service} is not in the backup: {reason}"));
         }
     }
-    let wanted = |part: &&EnginePart| request.services.is_empty() || request.services.contains(&part.service);
-    for part in kept.manifest.engines.iter().filter(wanted) {
+    for part in kept.manifest.engines.iter().filter(|part| request.wants(part)) {
         let service = &part.service;
         let Some(member) = target.member(service) else {
             let reason = target.absent.get(service).map_or("it was not started", String::as_str);

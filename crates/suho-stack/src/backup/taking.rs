@@ -1,7 +1,6 @@
 //! A backup, from the first file to its name.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,14 +17,16 @@ use super::{
     BackupError, Kept, Manifest, Progress, Target,
     draft::{Draft, Place, new_directory},
     manifest::{EnginePart, StoredFile},
+    means::{Means, able},
     packing::{Packer, Recipients},
     progress::Tell,
     target::Reached,
 };
 use crate::{
+    causes::in_full,
     engines::{
-        Backup, EngineError,
-        backup::{NewFile, Packing, Vault},
+        EngineError,
+        backup::{NewFile, Packing, Taken, Vault},
     },
     stack::progress::telling,
 };
@@ -44,6 +45,8 @@ pub struct Request {
     pub label: Option<String>,
     /// Who can open it, in the words of age: `age1…`; everybody by default.
     pub recipients: Vec<String>,
+    /// By the engines' own files, where an engine has a way to copy them while it runs: faster, and put back by hand.
+    pub physical: bool,
 }
 
 impl Request {
@@ -55,6 +58,7 @@ impl Request {
             place: place.into(),
             label: None,
             recipients: Vec::new(),
+            physical: false,
         }
     }
 
@@ -73,7 +77,7 @@ impl Request {
         }
     }
 
-    fn wants(&self, service: &str) -> bool {
+    pub(super) fn wants(&self, service: &str) -> bool {
         self.services.is_empty() || self.services.iter().any(|wanted| wanted == service)
     }
 }
@@ -102,8 +106,8 @@ pub async fn take(target: &Target, request: &Request, tell: Tell<'_>) -> Result<
     let draft = Draft::begin(Place::claim(&request.place)?, &name)?;
 
     let mut engines = Vec::new();
-    for (member, backup) in able {
-        engines.push(part(target, member, backup, draft.path(), &recipients, tell).await?);
+    for (member, means) in able {
+        engines.push(part(target, member, means, draft.path(), &recipients, tell).await?);
     }
     let manifest = Manifest {
         format: Manifest::format(),
@@ -117,54 +121,34 @@ pub async fn take(target: &Target, request: &Request, tell: Tell<'_>) -> Result<
         left_out,
     };
     let path = draft.complete(&manifest)?;
+    remember(target, &manifest, tell).await;
     Ok(Kept { path, manifest })
 }
 
-type Able<'a> = Vec<(&'a Reached, &'static dyn Backup)>;
-
-/// The wanted engines that can be backed up, and why others cannot.
-fn able<'a>(
-    target: &'a Target,
-    request: &Request,
-    tell: Tell<'_>,
-) -> Result<(Able<'a>, BTreeMap<String, String>), BackupError> {
-    let mut able = Vec::new();
-    let absent = target.absent.iter().filter(|(service, _)| request.wants(service));
-    let mut left_out: BTreeMap<String, String> = absent
-        .map(|(service, reason)| (service.clone(), reason.clone()))
-        .collect();
-    for member in target
-        .members
-        .iter()
-        .filter(|member| request.wants(&member.endpoint.service))
-    {
-        match member.engine.backup() {
-            Ok(backup) => able.push((member, backup)),
-            Err(reason) => {
-                left_out.insert(member.endpoint.service.clone(), reason.to_owned());
-            }
+/// Has the engines of `target` remember the backup. It is one also where they cannot, as where a server may only be read.
+async fn remember(target: &Target, manifest: &Manifest, tell: Tell<'_>) {
+    let taken = Taken {
+        at: manifest.created_at,
+        services: manifest.engines.iter().map(|part| part.service.clone()).collect(),
+    };
+    for member in &target.members {
+        let Ok(backup) = member.engine.backup() else { continue };
+        if let Err(error) = backup.remember(&member.endpoint, &taken).await {
+            tell(Progress::Note {
+                service: member.endpoint.service.clone(),
+                words: format!(
+                    "whoever watches the deployment is not told of this backup: {}",
+                    in_full(&error)
+                ),
+            });
         }
     }
-    for (service, reason) in &left_out {
-        tell(Progress::NotOffered {
-            service: service.clone(),
-            reason: reason.clone(),
-        });
-    }
-    if able.is_empty() {
-        let reasons: Vec<_> = left_out
-            .iter()
-            .map(|(service, reason)| format!("{service}: {reason}"))
-            .collect();
-        return Err(BackupError::Nothing(reasons.join("; ")));
-    }
-    Ok((able, left_out))
 }
 
 async fn part(
     target: &Target,
     member: &Reached,
-    backup: &dyn Backup,
+    means: Means,
     draft: &Path,
     recipients: &Recipients,
     tell: Tell<'_>,
@@ -182,7 +166,7 @@ async fn part(
     let tools = target.tools(member);
     let instance = target.instance(member, &tools);
     let begun = Instant::now();
-    let account = telling(WORDS_EVERY, backup.back_up(&instance, &files), |elapsed| {
+    let account = telling(WORDS_EVERY, means.write(&instance, &files), |elapsed| {
         tell(Progress::Going {
             service: service.clone(),
             bytes: files.counted.load(Ordering::Relaxed),
@@ -211,6 +195,7 @@ async fn part(
         files: stored,
         tallies: account.tallies,
         notes: account.notes,
+        by_hand: means.by_hand(),
     })
 }
 

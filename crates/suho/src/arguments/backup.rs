@@ -16,6 +16,9 @@ pub struct Backup {
     /// Only these engines: `kafka`, or their services, `suho-kafka`
     #[arg(long = "engine", value_name = "ENGINE", value_delimiter = ',', value_parser = service)]
     pub engines: Vec<String>,
+    /// PostgreSQL by a base backup of its files with their write-ahead log, which is put back by hand, instead of dumps
+    #[arg(long)]
+    pub physical: bool,
     #[command(flatten)]
     pub place: Place,
     /// A word to find it by; part of its name

@@ -26,6 +26,7 @@ pub async fn run(arguments: Backup) -> anyhow::Result<Outcome> {
         place: place(arguments.place.to, arguments.of.directory.as_deref()),
         label: arguments.label,
         recipients: arguments.encrypt_to,
+        physical: arguments.physical,
     };
     let kept = backup::take(&target, &request, &tell).await?;
     if arguments.json {
@@ -102,6 +103,7 @@ pub async fn restore(arguments: Restore) -> anyhow::Result<Outcome> {
 async fn started(name: &str, request: &backup::Restore, directory: Option<&Path>) -> anyhow::Result<StackState> {
     let kept = Kept::read(&request.backup)?;
     kept.verify().await?;
+    request.accepts(&kept)?;
     let wanted = kept.manifest.engines.iter().map(|part| part.service.clone());
     let wanted = wanted.filter(|service| request.services.is_empty() || request.services.contains(service));
     let builder = Stack::builder()
@@ -171,18 +173,19 @@ fn row(kept: &Kept, verified: bool) -> [String; 5] {
         .iter()
         .map(|part| output::short(&part.service))
         .collect();
-    let encrypted = if kept.manifest.encrypted_to.is_empty() {
-        ""
-    } else {
-        ", encrypted"
-    };
     let state = if verified { "every byte verified" } else { "whole" };
+    let mut states = vec![state.to_owned()];
+    if !kept.manifest.encrypted_to.is_empty() {
+        states.push("encrypted".to_owned());
+    }
+    let by_hand = kept.manifest.engines.iter().filter(|part| part.by_hand.is_some());
+    states.extend(by_hand.map(|part| format!("{} by hand", output::short(&part.service))));
     [
         kept.name(),
         kept.manifest.stack.clone(),
         engines.join(","),
         size(kept.manifest.size()),
-        format!("{state}{encrypted}"),
+        states.join(", "),
     ]
 }
 

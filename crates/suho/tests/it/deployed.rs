@@ -17,7 +17,7 @@ const TEST_FILE: &str = "test.yml";
 const NOTICED: Duration = Duration::from_secs(120);
 
 /// The deployment of `docker compose up` under names and ports of this test, taken down when dropped.
-struct Deployed {
+pub struct Deployed {
     directory: tempfile::TempDir,
     project: String,
     compose_files: &'static [&'static str],
@@ -25,6 +25,11 @@ struct Deployed {
 
 impl Deployed {
     fn up(purpose: &str, monitoring: bool) -> Self {
+        Self::of(purpose, monitoring, &[])
+    }
+
+    /// Only `services` of it, or every one.
+    pub fn of(purpose: &str, monitoring: bool, services: &[&str]) -> Self {
         let deployed = Self {
             directory: tempfile::tempdir().unwrap(),
             project: unique(purpose),
@@ -38,14 +43,24 @@ impl Deployed {
             0,
         );
         deployed.take_own_names_and_ports();
-        run(
-            &mut deployed.compose(&["up", "--detach", "--wait", "--wait-timeout", "240"]),
-            0,
-        );
+        deployed.start(services);
         deployed
     }
 
-    fn path(&self) -> &Path {
+    pub fn start(&self, services: &[&str]) {
+        let up = ["up", "--detach", "--wait", "--wait-timeout", "240"];
+        run(&mut self.compose(&[&up, services].concat()), 0);
+    }
+
+    /// What a shell in the container of `service` prints of `script`.
+    pub fn inside(&self, service: &str, script: &str) -> String {
+        stdout(&run(
+            &mut self.compose(&["exec", "-T", service, "sh", "-ec", script]),
+            0,
+        ))
+    }
+
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -74,16 +89,29 @@ impl Deployed {
         fs::write(self.path().join(TEST_FILE), names).unwrap();
     }
 
-    fn compose(&self, arguments: &[&str]) -> Command {
+    pub fn compose(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command
             .current_dir(self.path())
             .args(["compose", "--project-name", &self.project]);
-        for file in self.compose_files.iter().chain([&TEST_FILE]) {
+        for file in self.all_files() {
             command.args(["--file", file]);
         }
         command.args(arguments);
         command
+    }
+
+    /// What tells `docker compose` of any shell that it is about this deployment.
+    pub fn environment(&self) -> [(&'static str, String); 2] {
+        let files: Vec<_> = self.all_files().collect();
+        [
+            ("COMPOSE_PROJECT_NAME", self.project.clone()),
+            ("COMPOSE_FILE", files.join(":")),
+        ]
+    }
+
+    fn all_files(&self) -> impl Iterator<Item = &'static str> {
+        self.compose_files.iter().copied().chain([TEST_FILE])
     }
 
     /// `suho verify` from this machine.

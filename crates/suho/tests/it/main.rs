@@ -6,6 +6,7 @@
 //! - [`life`]: a stack from `up` to `down`.
 //! - [`interruption`]: an interrupted start leaves nothing.
 //! - [`deployed`]: the deployment of `docker compose up`, from this machine and from its network.
+//! - [`drill`]: a deployment that has lost its volumes, restored.
 //! - [`nix`]: the flake, with a stand-in for nixpkgs.
 //! - [`documents`]: the README tells what is true.
 //! - [`images`]: the pinned images locked, bundled and loaded.
@@ -19,6 +20,7 @@ mod backup;
 mod config;
 mod deployed;
 mod documents;
+mod drill;
 mod images;
 mod interruption;
 mod life;

@@ -16,6 +16,7 @@ use std::{fmt, pin::Pin};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream::BoxStream};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -53,6 +54,36 @@ pub trait Backup: fmt::Debug + Send + Sync {
         shelf: &dyn Shelf,
         account: &Account,
     ) -> Result<Vec<Tally>, EngineError>;
+
+    /// A backup by the engine's own files, where it has a way to copy them while it runs.
+    fn physical(&self) -> Option<&'static dyn Physical> {
+        None
+    }
+
+    /// Remembers a backup that is complete, where those who watch the deployment look for it; an engine where nobody looks
+    /// has nothing to remember.
+    async fn remember(&self, _endpoint: &Endpoint, _taken: &Taken) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+/// Copies the files of one engine while it runs.
+#[async_trait]
+pub trait Physical: fmt::Debug + Send + Sync {
+    /// Writes the engine's files into `vault`, as they were at one moment.
+    async fn copy(&self, instance: &Instance<'_>, vault: &dyn Vault) -> Result<Account, EngineError>;
+
+    /// How they are put back, which has to be done by hand: the engine must not run meanwhile.
+    fn by_hand(&self) -> &'static str;
+}
+
+/// A backup that is complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// When it was begun.
+    pub at: DateTime<Utc>,
+    /// The compose services that are in it.
+    pub services: Vec<String>,
 }
 
 /// An engine of a running stack, with what a backup needs beside its endpoint.

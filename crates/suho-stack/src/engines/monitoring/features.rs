@@ -39,6 +39,7 @@ const NOT_OFFERED: &[(&str, &str)] = &[
         "kafka_consumergroup_members",
         "no group of consumers exists, or nobody tells of them",
     ),
+    ("suho_backup_", "no backup was ever taken"),
     ("suho_replication_slot_", "no replication slot exists"),
 ];
 

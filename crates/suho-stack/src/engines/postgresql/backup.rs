@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 
 use super::super::backup::{
-    self as keeping, Account, Backup, Instance, Origin, Packing, Reads, Shelf, Tally, Vault, compare, file_name,
+    self as keeping, Account, Backup, Instance, Origin, Packing, Physical, Reads, Shelf, Taken, Tally, Vault, compare,
+    file_name,
 };
 use super::super::scratch::Scratch;
 use super::super::{Endpoint, EngineError};
+use super::base_backup::BaseBackup;
 use super::client::{Account as Login, PORT};
+use super::memory;
 
 /// The platform's roles as SQL, for `psql`.
 const ROLES: &str = "roles.sql";
@@ -164,10 +167,18 @@ impl Backup for Dumps {
         exchange(endpoint, &admin, &staged).await?;
         Ok(tallies)
     }
+
+    fn physical(&self) -> Option<&'static dyn Physical> {
+        Some(&BaseBackup)
+    }
+
+    async fn remember(&self, endpoint: &Endpoint, taken: &Taken) -> Result<(), EngineError> {
+        memory::remember(endpoint, &connect(endpoint, MAINTENANCE).await?, taken).await
+    }
 }
 
 /// Where the administrator logs in while other databases are made and renamed.
-const MAINTENANCE: &str = "postgres";
+pub(super) const MAINTENANCE: &str = "postgres";
 /// What databases are called until they are whole.
 const STAGING: &str = "suho_restore_";
 /// What databases are called that have just been replaced.
@@ -198,12 +209,12 @@ async fn text(store: &dyn Shelf, name: &str) -> Result<String, EngineError> {
     Ok(String::from_utf8_lossy(&keeping::read(store, name).await?).into_owned())
 }
 
-fn tool<'a>(program: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn tool<'a>(program: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
     [&WITH_PASSWORD[..], &[program], &LOGIN, arguments].concat()
 }
 
 /// A session of the administrator without the limits of time that the platform's statements have.
-async fn connect(endpoint: &Endpoint, database: &str) -> Result<Client, EngineError> {
+pub(super) async fn connect(endpoint: &Endpoint, database: &str) -> Result<Client, EngineError> {
     const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
                            SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 1; SET search_path = ''";
     let action = || format!("log in to the database {database} as {}", Login::Administrator.role());

@@ -2,11 +2,13 @@
 //!
 //! # Layout
 //! - [`backup`]: every database by `pg_dump`, and back.
+//! - `base_backup`: the files of all of them, by `pg_basebackup`.
 //! - `candles`: candles of ticks in a hypertable.
 //! - [`client`]: one session as the service user.
 //! - [`known`]: the names that it knows, and what is wrong with others.
 //! - [`readiness`]: the marker row, the extension and the version, in one query.
 //! - [`round_trip`]: a table in the schema `scratch`.
+//! - `memory`: when each engine was last backed up, where the exporter reads it.
 //! - [`features`]: what the platform relies on, proved on scratch tables.
 //! - [`settings`]: every line and every variable against what the live server says.
 //! - [`tenants`]: a database and a role for each tenant, cloned from a sealed template.
@@ -16,8 +18,10 @@ pub(crate) mod candles;
 pub mod features;
 
 mod backup;
+mod base_backup;
 mod client;
 pub mod known;
+mod memory;
 mod readiness;
 mod round_trip;
 mod settings;

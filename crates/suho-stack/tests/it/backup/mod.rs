@@ -4,10 +4,12 @@
 //! - [`whole`]: every engine into another stack, equal by counts and checksums.
 //! - [`damaged`]: a backup that is not what it was, or not for here, touches nothing.
 //! - [`cut_off`]: a backup that is cut off, or has no room, is none.
+//! - [`remembered`]: when each engine was last backed up, where the monitoring looks.
 //! - `seeds`: something in every engine.
 
 mod cut_off;
 mod damaged;
+mod remembered;
 mod seeds;
 mod whole;
 

@@ -117,6 +117,10 @@ async fn a_watched_stack_proves_itself_and_its_alerts_fire_and_clear_by_their_ca
         names.iter().copied().collect(),
         "each alert has its cause"
     );
+    let missing = not_in_time(prometheus, &["BackupMissing"], "firing").await;
+    assert_eq!(missing, Vec::<String>::new(), "nothing was ever backed up");
+    let place = tempfile::tempdir().unwrap();
+    stack.backup(place.path()).await.unwrap();
     // Those that fired while engines were still starting.
     assert_eq!(
         not_in_time(prometheus, &names, "inactive").await,

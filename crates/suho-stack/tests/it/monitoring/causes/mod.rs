@@ -54,7 +54,7 @@ pub fn by_engine(stack: &Stack) -> Vec<Vec<Cause>> {
     let endpoint = |service| stack.endpoint(service).unwrap().clone();
     let container = |service| stack.state().member(service).unwrap().container.clone();
     vec![
-        postgresql::causes(&endpoint("suho-postgresql")),
+        postgresql::causes(stack.state()),
         clickhouse::causes(&endpoint("suho-clickhouse")),
         dragonflydb::causes(endpoint("suho-dragonflydb")),
         weaviate::causes(container("suho-weaviate")),

@@ -1,17 +1,32 @@
-//! A slot without its reader, clients that leak connections, a job that fails.
+//! A slot without its reader, clients that leak connections, a job that fails, a backup that nobody takes.
 
 use futures::future::join_all;
-use suho_stack::engines::Endpoint;
+use suho_stack::{
+    backup::{Request, Target, take},
+    engines::Endpoint,
+    stack::StackState,
+};
 use tokio_postgres::{Client, NoTls};
 
 use super::{Cause, Made, cause};
 
-pub fn causes(endpoint: &Endpoint) -> Vec<Cause> {
+const SERVICE: &str = "suho-postgresql";
+
+pub fn causes(stack: &StackState) -> Vec<Cause> {
+    let endpoint = &stack.member(SERVICE).unwrap().endpoint;
     let [slot, connections, job] = [endpoint.clone(), endpoint.clone(), endpoint.clone()];
+    let [old, missing] = [stack.clone(), stack.clone()];
     vec![
         cause(&["ReplicationSlotGrowing"], || reader_of_a_slot_gone(slot)),
         cause(&["PostgreSQLConnectionsExhausted"], || connections_leaked(connections)),
         cause(&["TimescaleDBJobFailing"], || job_fails(job)),
+        cause(&["BackupTooOld"], || {
+            backup_neglected(
+                old,
+                "|| jsonb_build_object('suho-postgresql', now() - interval '27 hours')",
+            )
+        }),
+        cause(&["BackupMissing"], || backup_neglected(missing, "- 'suho-postgresql'")),
     ]
 }
 
@@ -94,5 +109,27 @@ async fn job_fails(endpoint: Endpoint) -> Made {
             )
             .await
             .unwrap();
+    })
+}
+
+/// As if nobody had backed it up for that long, or ever; then somebody does. `change` is made to what the server remembers.
+async fn backup_neglected(stack: StackState, change: &str) -> Made {
+    let admin = admin(&stack.member(SERVICE).unwrap().endpoint).await;
+    admin
+        .batch_execute(&format!(
+            "DO $$ BEGIN EXECUTE (
+                SELECT format('COMMENT ON ROLE suho_admin IS %L', shobj_description(oid, 'pg_authid')::jsonb {change})
+                FROM pg_roles WHERE rolname = 'suho_admin'); END $$"
+        ))
+        .await
+        .unwrap();
+    Made::undone_by(|| async move {
+        let place = tempfile::tempdir().unwrap();
+        let request = Request {
+            services: vec![SERVICE.to_owned()],
+            ..Request::new(place.path())
+        };
+        let target = Target::of(&stack).await.unwrap();
+        take(&target, &request, &|_| ()).await.unwrap();
     })
 }

@@ -183,11 +183,11 @@ async fn objects(caller: &Caller<'_>, class: &str, tenant: Option<&str>) -> Resu
         }
         let text = caller.text(&path, &action).await?;
         let page: Page = serde_json::from_str(&text).map_err(caller.endpoint.failed(&action))?;
-        let found = page.objects.unwrap_or_default();
+        let mut found = page.objects.unwrap_or_default();
         count += found.len() as u64;
         hasher.update(text);
-        match found.into_iter().next_back() {
-            Some(last) if count % PAGE as u64 == 0 => after = last.id,
+        match found.pop() {
+            Some(last) if found.len() + 1 == PAGE => after = last.id,
             _ => return Ok(Tally::sum(words, count, checksum(hasher))),
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::super::asking::until_answered;
 use super::super::backup::{
-    Account, Backup, Instance, Origin, Packing, Reads, Shelf, Tally, Vault, compare, older, settled,
+    self as keeping, Account, Backup, Instance, Origin, Packing, Reads, Shelf, Tally, Vault, compare, older, settled,
 };
 use super::super::{Endpoint, EngineError, Waiting};
 use super::client;
@@ -44,8 +44,8 @@ impl Backup for Snapshot {
         let before = server.count().await?;
         let path = server.save().await?;
         let (tallies, mut notes) = settled(&before, server.count().await?);
-        let cat = instance.tools.start(&["cat", &path], Reads::Nothing).await?;
-        cat.into_file(vault.create(CONTENT, Packing::Compressed).await?).await?;
+        let content = instance.tools.file(&path).await?;
+        keeping::fill(vault.create(CONTENT, Packing::Compressed).await?, content).await?;
         if server.is_dragonfly {
             instance.tools.ask(&["rm", "-f", &path]).await?;
         }

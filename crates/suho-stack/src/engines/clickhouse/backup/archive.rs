@@ -1,6 +1,6 @@
 //! What `BACKUP` writes and `RESTORE` reads, on the server's own disk for backups and carried to and from it.
 
-use super::super::super::backup::{Instance, Packing, Reads, Shelf, Vault};
+use super::super::super::backup::{self as keeping, Instance, Packing, Reads, Shelf, Vault};
 use super::super::super::{Endpoint, EngineError};
 use super::session::Session;
 
@@ -10,8 +10,6 @@ const DISK: &str = "backups";
 const CONTENT: &str = "tables.tar";
 /// The parts are compressed already, each column by its codec.
 const PACKING: Packing = Packing::AsIs;
-/// Gives what is in a file, which has no name any more: it takes its room no longer than it is read, however that ends.
-const GIVE: [&str; 3] = ["sh", "-c", r#"exec <"$0" && rm -f "$0" && exec cat"#];
 const TAKE: [&str; 3] = ["sh", "-c", r#"exec cat >"$0""#];
 /// What one that was cut off has left.
 const CLEAR: [&str; 3] = ["sh", "-c", r#"cd "$0" && rm -rf suho_backup_* suho_restore_*"#];
@@ -47,12 +45,9 @@ impl<'a> Archive<'a> {
         self.session.run("back up the tables", &statement).await
     }
 
-    /// Carries it out of the server's disk, and frees its room there.
     pub(super) async fn carry_out(&self, vault: &dyn Vault) -> Result<(), EngineError> {
-        let path = self.path();
-        let command = [&GIVE[..], &[&path]].concat();
-        let giving = self.instance.tools.start(&command, Reads::Nothing).await?;
-        giving.into_file(vault.create(CONTENT, PACKING).await?).await
+        let content = self.instance.tools.file(&self.path()).await?;
+        keeping::fill(vault.create(CONTENT, PACKING).await?, content).await
     }
 
     pub(super) async fn carry_in(&self, store: &dyn Shelf) -> Result<(), EngineError> {

@@ -141,8 +141,9 @@ async fn keep(
     };
     let writing = async {
         let archive = Archive::new(instance, session, copies).await?;
-        archive.write(&pairs).await?;
-        archive.carry_out(vault).await
+        let carrying = archive.write(&pairs).and_then(|()| archive.carry_out(vault)).await;
+        archive.clear().await?;
+        carrying
     };
     tokio::try_join!(counting, writing)?;
     Ok(account)

@@ -1,6 +1,6 @@
 # The two commands of this project are `make up` and `make test`; the rest serves them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build images airgap up down clean test crowd example bench lint features flake env
+.PHONY: help bootstrap build images airgap up down clean test crowd example bench bench-backup lint features flake env
 
 # Where bootstrap puts cargo, which a shell finds from the next login on, and where dockerd is, which only root's PATH names.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/sbin:/sbin
@@ -18,7 +18,7 @@ borrowing = $(in_example) SUHO_LINGER=1m
 nextest = $(HOME)/.cache/suho/tools/bin/cargo-nextest nextest
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 bootstrap: ## Install what this machine lacks and start the Docker engine
 	@scripts/bootstrap.sh
@@ -61,6 +61,11 @@ example: airgap ## Run the tests of the example, which borrow the stack, under b
 bench: airgap ## Measure what tenants cost, against a container per test and bare clones
 	@$(progress) 'building the benchmark' cargo bench --locked --profile dev --workspace --bench tenants --no-run
 	cargo bench --locked --profile dev --workspace --bench tenants
+
+bench-backup: airgap ## Measure backup and restore of a gigabyte, against each engine's own tool
+	@scripts/bootstrap.sh bench
+	@$(progress) 'building the benchmark' cargo bench --locked --profile dev --workspace --bench backups --no-run
+	cargo bench --locked --profile dev --workspace --bench backups
 
 lint: ## Check format, lints, documents and shell
 	cargo fmt --all --check

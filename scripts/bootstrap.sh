@@ -4,6 +4,7 @@
 #   scripts/bootstrap.sh          says what it will install and asks
 #   scripts/bootstrap.sh airgap   also what builds the air-gap images, where a registry can be reached as well
 #   scripts/bootstrap.sh tests    also what only the tests need: Nix, a registry, nextest, the full TimescaleDB as a package of Node
+#   scripts/bootstrap.sh bench    also what the benchmark of backups compares with: zstd
 #   YES=1 scripts/bootstrap.sh    goes on without asking, as it does under CI or where there is no terminal
 #
 # On a machine that has Docker, compose v2, a C++ toolchain and Rust it does nothing.
@@ -64,6 +65,7 @@ find_missing() {
   [ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   have mmdebstrap || { [ "$purpose" != airgap ] && registry_answers; } || missing+=(mmdebstrap)
   [ -z "${CI:-}" ] || have shellcheck || missing+=(shellcheck)
+  [ "$purpose" != bench ] || have zstd || missing+=(zstd)
   if [ "$purpose" = tests ]; then
     have node || missing+=(nodejs)
     have npm || missing+=(npm)

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The version of this format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The manifest's own name.
 pub(super) const MANIFEST: &str = "manifest.json";
 /// The hashes of all files, as `sha256sum --check` reads them.
@@ -22,7 +22,7 @@ pub(super) const SUMS: &str = "SHA256SUMS";
 /// Everything about a backup but its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The version of the format: 1.
+    /// The version of the format: 2.
     pub format: u32,
     /// The version of this library that wrote it.
     pub written_by: String,

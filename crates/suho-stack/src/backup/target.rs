@@ -11,9 +11,9 @@ use crate::{
     deployment::{Deployment, Files, Fingerprint, Variables},
     engines::{
         self, Endpoint, Engine, EngineError, Waiting,
-        backup::{Instance, Origin, Reads, Tool, Tools},
+        backup::{Instance, Origin, Pieces, Reads, Tool, Tools},
     },
-    runtime::{Docker, ImageFacts},
+    runtime::{Docker, ImageFacts, RuntimeError},
     stack::{Restarter, StackState},
 };
 
@@ -165,12 +165,7 @@ pub(super) struct ContainerTools {
 impl Tools for ContainerTools {
     async fn start(&self, command: &[&str], reads: Reads) -> Result<Tool, EngineError> {
         let program = command.first().copied().unwrap_or_default().to_owned();
-        let service = self.service.clone();
-        let failed = move |error: crate::runtime::RuntimeError| EngineError::Failed {
-            service: service.clone(),
-            action: "use its own tools".to_owned(),
-            source: error.into(),
-        };
+        let failed = self.failed("use its own tools");
         let inside = self
             .docker
             .inside(&self.container, command, reads == Reads::Input)
@@ -183,5 +178,22 @@ impl Tools for ContainerTools {
             output: inside.output.map_err(failed).boxed(),
             end: Box::pin(async move { exit.wait(&program).await.map_err(ended) }),
         })
+    }
+
+    async fn file(&self, path: &str) -> Result<Pieces, EngineError> {
+        let failed = self.failed("read its files");
+        let pieces = self.docker.file(&self.container, path).await.map_err(&failed)?;
+        Ok(pieces.map_err(failed).boxed())
+    }
+}
+
+impl ContainerTools {
+    fn failed(&self, action: &'static str) -> impl Fn(RuntimeError) -> EngineError + Clone + Send + use<> {
+        let service = self.service.clone();
+        move |error| EngineError::Failed {
+            service: service.clone(),
+            action: action.to_owned(),
+            source: error.into(),
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! - `composed`: the containers of a deployment of `docker compose up`.
 //! - [`image`]: present, pulled, described by its labels.
 //! - [`inside`]: programs run inside a container.
+//! - `files`: files inside a container.
 //! - [`load`]: images out of an archive.
 //! - [`registry`]: whether images can be pulled at all.
 //! - [`build`]: the air-gap images, built with progress.
@@ -25,6 +26,7 @@ pub mod sweep;
 
 mod composed;
 mod error;
+mod files;
 
 pub use build::{BuildProgress, ImageBuild};
 pub use container::{Container, ContainerState, Launch, PublishedPorts};

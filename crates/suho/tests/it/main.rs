@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`backup`]: backups taken, listed, restored, pruned and killed.
+//! - [`cut_off`]: a backup that is interrupted, or whose engine dies, is none.
 //! - [`config`]: the configuration checked and merged, the manual written.
 //! - [`life`]: a stack from `up` to `down`.
 //! - [`interruption`]: an interrupted start leaves nothing.
@@ -18,6 +19,7 @@
 
 mod backup;
 mod config;
+mod cut_off;
 mod deployed;
 mod documents;
 mod drill;

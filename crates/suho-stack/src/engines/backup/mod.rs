@@ -120,6 +120,9 @@ pub trait Tools: Send + Sync {
     /// Starts `command`; it ends with its caller.
     async fn start(&self, command: &[&str], reads: Reads) -> Result<Tool, EngineError>;
 
+    /// What is in the file `path` where the engine runs.
+    async fn file(&self, path: &str) -> Result<Pieces, EngineError>;
+
     /// Runs `command` to its end, and returns what it has written.
     async fn ask(&self, command: &[&str]) -> Result<String, EngineError> {
         self.start(command, Reads::Nothing).await?.text().await
@@ -243,6 +246,14 @@ pub async fn read(shelf: &dyn Shelf, name: &str) -> Result<Vec<u8>, EngineError>
         content.extend_from_slice(&piece);
     }
     Ok(content)
+}
+
+/// All of `pieces` goes into `file`.
+pub async fn fill(mut file: Box<dyn NewFile>, mut pieces: Pieces) -> Result<(), EngineError> {
+    while let Some(piece) = pieces.try_next().await? {
+        file.write(piece).await?;
+    }
+    file.finish().await
 }
 
 /// Writes a small file into `vault`.

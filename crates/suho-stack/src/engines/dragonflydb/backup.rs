@@ -1,5 +1,6 @@
 //! A snapshot in the format RDB, which both Dragonfly and its stand-in write and load.
 
+use std::slice;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use tokio::time::sleep;
 
 use super::super::asking::until_answered;
 use super::super::backup::{
-    Account, Backup, Instance, Origin, Packing, Reads, Shelf, Tally, Vault, compare, older, settled,
+    self as keeping, Account, Backup, Instance, Origin, Packing, Reads, Shelf, Tally, Vault, compare, older, settled,
 };
 use super::super::{Endpoint, EngineError, Waiting};
 use super::client;
@@ -43,8 +44,8 @@ impl Backup for Snapshot {
         let before = server.count().await?;
         let path = server.save().await?;
         let (tallies, mut notes) = settled(&before, server.count().await?);
-        let cat = instance.tools.start(&["cat", &path], Reads::Nothing).await?;
-        cat.into_file(vault.create(CONTENT, Packing::Compressed).await?).await?;
+        let content = instance.tools.file(&path).await?;
+        keeping::fill(vault.create(CONTENT, Packing::Compressed).await?, content).await?;
         if server.is_dragonfly {
             instance.tools.ask(&["rm", "-f", &path]).await?;
         }
@@ -272,22 +273,39 @@ fn read(pipe: &mut redis::Pipeline, kind: &str, key: &[u8]) -> bool {
 
 /// Of a key with its value. The members of sets and hashes come in any order, so that theirs are sorted.
 fn hash(key: &[u8], kind: &str, value: Value) -> u128 {
-    let mut members: Vec<String> = match (kind, value) {
-        ("hash", Value::Array(fields)) => fields.chunks(2).map(|pair| format!("{pair:?}")).collect(),
-        (_, Value::Array(members)) => members.iter().map(|member| format!("{member:?}")).collect(),
-        (_, value) => vec![format!("{value:?}")],
+    let mut members: Vec<Vec<u8>> = match (kind, value) {
+        ("hash", Value::Array(fields)) => fields.chunks(2).map(bytes).collect(),
+        (_, Value::Array(members)) => members.iter().map(|member| bytes(slice::from_ref(member))).collect(),
+        (_, value) => vec![bytes(&[value])],
     };
     if matches!(kind, "hash" | "set") {
         members.sort();
     }
     let mut hasher = Sha256::new();
     hasher.update(key);
-    hasher.update(members.join(","));
+    for member in members {
+        hasher.update(member);
+    }
     hasher
         .finalize()
         .iter()
         .take(16)
         .fold(0, |hash, byte| (hash << 8) | u128::from(*byte))
+}
+
+/// Of values, each after its length, so that no two lists of them are the same.
+fn bytes(values: &[Value]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for value in values {
+        let own = match value {
+            Value::BulkString(text) => text.clone(),
+            Value::Array(values) => bytes(values),
+            value => format!("{value:?}").into_bytes(),
+        };
+        all.extend_from_slice(&own.len().to_be_bytes());
+        all.extend_from_slice(&own);
+    }
+    all
 }
 
 /// `db3:keys=12,expires=0,…` as 3 and 12.
@@ -323,5 +341,10 @@ mod tests {
         let [ab, ba] = [ab, ba].map(Value::Array);
         assert_eq!(hash(b"k", "set", ab.clone()), hash(b"k", "set", ba.clone()));
         assert_ne!(hash(b"k", "list", ab), hash(b"k", "list", ba));
+        let apart = Value::Array(vec![text("a"), text("b")]);
+        assert_ne!(
+            hash(b"k", "list", apart),
+            hash(b"k", "list", Value::Array(vec![text("ab")]))
+        );
     }
 }

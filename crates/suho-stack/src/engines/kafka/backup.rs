@@ -124,8 +124,9 @@ impl Backup for Records {
                             position.before += 1;
                         }
                     }
-                    sums.add(record);
-                    serde_json::to_writer(&mut lines, record).map_err(instance.endpoint.failed("write a record"))?;
+                    let line = serde_json::to_vec(record).map_err(instance.endpoint.failed("write a record"))?;
+                    sums.add(record.partition, &line);
+                    lines.extend_from_slice(&line);
                     lines.push(b'\n');
                 }
                 if !lines.is_empty() {
@@ -173,7 +174,8 @@ impl Backup for Records {
             let mut reading = broker.read(topic, &broker.ranges(topic).await?)?;
             while let Some(records) = reading.next(endpoint).await? {
                 for record in &records {
-                    sums.add(record);
+                    let line = serde_json::to_vec(record).map_err(endpoint.failed("write a record"))?;
+                    sums.add(record.partition, &line);
                 }
             }
             tallies.extend(sums.tallies());
@@ -225,11 +227,11 @@ impl<'a> Sums<'a> {
         }
     }
 
-    fn add(&mut self, record: &Record) {
-        let (count, hasher) = self.partitions.entry(record.partition).or_default();
+    /// Adds a record, which is written as `line`.
+    fn add(&mut self, partition: i32, line: &[u8]) {
+        let (count, hasher) = self.partitions.entry(partition).or_default();
         *count += 1;
-        // A record cannot fail to be written as JSON.
-        hasher.update(serde_json::to_vec(record).unwrap_or_default());
+        hasher.update(line);
     }
 
     fn tallies(self) -> impl Iterator<Item = Tally> {

@@ -24,6 +24,8 @@ const DATABASES: &str = "databases.json";
 const THIS: &str = r#":"database""#;
 /// The administrator's password as the container has it, for the tools.
 const WITH_PASSWORD: [&str; 4] = ["sh", "-c", r#"PGPASSWORD=$POSTGRES_PASSWORD exec "$@""#, "sh"];
+/// By the tool itself, so that less comes out of the container than it reads.
+const COMPRESSED: &str = "--compress=zstd:3";
 const LOGIN: [&str; 4] = ["-h", "127.0.0.1", "-U", "suho_admin"];
 
 /// Plain and partitioned tables with their rows; of a hypertable the whole, and no chunk by itself.
@@ -289,12 +291,12 @@ async fn dump(instance: &Instance<'_>, vault: &dyn Vault, database: &str) -> Res
 
     let dumping = async {
         let snapshot = format!("--snapshot={snapshot}");
-        let arguments = ["--format=custom", "--compress=0", &snapshot, "--dbname", database];
+        let arguments = ["--format=custom", COMPRESSED, &snapshot, "--dbname", database];
         let dump = instance
             .tools
             .start(&tool("pg_dump", &arguments), Reads::Nothing)
             .await?;
-        dump.into_file(vault.create(&format!("{name}.dump"), Packing::Compressed).await?)
+        dump.into_file(vault.create(&format!("{name}.dump"), Packing::AsIs).await?)
             .await
     };
     let ((), tallies) = tokio::try_join!(dumping, count(endpoint, &session, database))?;
@@ -320,7 +322,7 @@ async fn count(endpoint: &Endpoint, session: &Client, database: &str) -> Result<
         } else {
             "hash_record_extended(t, 0)"
         };
-        let question = format!("SELECT count(*), coalesce(sum({hash}::numeric), 0)::text FROM {table} AS t");
+        let question = format!("SELECT count(*), coalesce(sum({hash}), 0)::text FROM {table} AS t");
         let row = session
             .query_one(&question, &[])
             .await

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use async_trait::async_trait;
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -155,38 +156,47 @@ async fn count(caller: &Caller<'_>, classes: &[Value]) -> Result<Vec<Tally>, Eng
     Ok(tallies)
 }
 
-/// The objects of a class, read with their vectors page by page.
+/// The objects of a page: the rest of each is hashed as it is told.
+#[derive(Deserialize)]
+struct Page {
+    objects: Option<Vec<Object>>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    id: String,
+}
+
+/// The objects of a class, read with their vectors page by page, which are in the order of their ids.
 async fn objects(caller: &Caller<'_>, class: &str, tenant: Option<&str>) -> Result<Tally, EngineError> {
     let words = match tenant {
         Some(tenant) => format!("objects of {class} of {tenant}"),
         None => format!("objects of {class}"),
     };
     let action = format!("read the {words}");
-    let (mut count, mut sum, mut after) = (0_u64, 0_u128, String::new());
+    let (mut count, mut hasher, mut after) = (0, Sha256::new(), String::new());
     loop {
         let mut path = format!("/v1/objects?class={class}&limit={PAGE}&include=vector&after={after}");
         if let Some(tenant) = tenant {
             // Writing to a String cannot fail.
             let _ = write!(path, "&tenant={tenant}");
         }
-        let page = caller.send(Method::GET, &path, &action).await?;
-        let found = page["objects"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for object in found {
-            count += 1;
-            sum = sum.wrapping_add(hash(object));
-        }
-        match found.last().and_then(|last| last["id"].as_str()) {
-            Some(last) if found.len() == PAGE => last.clone_into(&mut after),
-            _ => return Ok(Tally::sum(words, count, format!("{sum:032x}"))),
+        let text = caller.text(&path, &action).await?;
+        let page: Page = serde_json::from_str(&text).map_err(caller.endpoint.failed(&action))?;
+        let mut found = page.objects.unwrap_or_default();
+        count += found.len() as u64;
+        hasher.update(text);
+        match found.pop() {
+            Some(last) if found.len() + 1 == PAGE => after = last.id,
+            _ => return Ok(Tally::sum(words, count, checksum(hasher))),
         }
     }
 }
 
-/// Of everything in an object, whatever the order of its fields.
-fn hash(object: &Value) -> u128 {
-    let digest = Sha256::digest(object.to_string().as_bytes());
+fn checksum(hasher: Sha256) -> String {
+    let digest = hasher.finalize();
     digest
         .iter()
         .take(16)
-        .fold(0, |hash, byte| (hash << 8) | u128::from(*byte))
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -100,3 +100,28 @@ async fn a_backup_that_is_dropped_at_any_moment_leaves_nothing() {
     assert_eq!(left.trim(), "0");
     fs::remove_dir_all(kept.path).unwrap();
 }
+
+/// What the server has of a backup goes with that, or with the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn clickhouse_is_left_with_no_copy_and_no_archive() {
+    let place = tempfile::tempdir().unwrap();
+    let stack = started(&["clickhouse"]).await;
+    seeds::everything(&stack).await;
+    let target = Target::of(stack.state()).await.unwrap();
+    let request = Request::new(place.path());
+
+    let mut dropped = 0;
+    for milliseconds in [20, 40, 60, 80, 100, 150, 200] {
+        let taking = take(&target, &request, &quiet);
+        let ended = tokio::time::timeout(Duration::from_millis(milliseconds), taking).await;
+        dropped += usize::from(ended.is_err());
+    }
+    assert!(dropped >= 3, "{dropped}");
+    let kept = taken(&stack, place.path()).await;
+
+    kept.verify().await.unwrap();
+    let copies = "SELECT count() FROM system.databases WHERE startsWith(name, 'suho_backup_')";
+    assert_eq!(seeds::clickhouse_query(&stack, copies).await.trim(), "0");
+    let archives = seeds::inside(&stack, "suho-clickhouse", "ls /var/lib/clickhouse/backups").await;
+    assert_eq!(archives, "");
+}

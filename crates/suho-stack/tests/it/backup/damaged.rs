@@ -128,7 +128,7 @@ async fn a_backup_of_another_version_and_one_into_data_are_told_before_anything_
         "\"service\": \"suho-kafka\"",
     );
     let elsewhere = restored(&stack, &replacing).await;
-    forge(&kept.path, "\"format\": 1", "\"format\": 2");
+    forge(&kept.path, "\"format\": 2", "\"format\": 3");
     let unknown = restored(&stack, &replacing).await;
 
     let words = |outcome: Result<(), BackupError>| outcome.unwrap_err().to_string();
@@ -143,6 +143,6 @@ async fn a_backup_of_another_version_and_one_into_data_are_told_before_anything_
         "{newer}"
     );
     assert!(words(elsewhere).contains("suho-kafka does not run here"));
-    assert!(words(unknown).contains("its format is 2"));
+    assert!(words(unknown).contains("its format is 3"));
     assert_eq!(born(&stack).await, before);
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, process::Command};
 
 use suho_stack::{
     backup::{BackupError, Kept, Request, Restore, Target, list, restore, take},
@@ -72,6 +72,30 @@ async fn every_engine_is_restored_into_another_stack_equal_by_its_counts() {
     let ledger = seeds::jetstream(&second).await.get_stream("QUOTES").await.unwrap();
     assert_eq!(ledger.cached_info().config.max_age.as_secs(), 3_600);
     second.stop().await.unwrap();
+}
+
+/// Without suho: the archive is one of `BACKUP`'s.
+#[tokio::test]
+async fn clickhouse_itself_restores_a_table_out_of_the_backup() {
+    let place = tempfile::tempdir().unwrap();
+    let stack = started(&["clickhouse"]).await;
+    seeds::everything(&stack).await;
+    let kept = taken(&stack, place.path()).await;
+    let container = &stack.state().member("suho-clickhouse").unwrap().container;
+    let archive = "/var/lib/clickhouse/backups/kept.tar";
+    let copied = Command::new("docker")
+        .arg("cp")
+        .arg(kept.path.join("clickhouse/tables.tar"))
+        .arg(format!("{container}:{archive}"))
+        .status();
+    assert!(copied.unwrap().success());
+    seeds::inside(&stack, "suho-clickhouse", &format!("chmod 0644 {archive}")).await;
+
+    let restore = "RESTORE TABLE market.ticks AS market.again FROM Disk('backups', 'kept.tar')";
+    seeds::clickhouse_query(&stack, restore).await;
+
+    let rows = seeds::clickhouse_query(&stack, "SELECT count() FROM market.again").await;
+    assert_eq!(rows.trim(), "20000");
 }
 
 #[tokio::test]

@@ -151,7 +151,7 @@ fn a_base_backup_is_put_back_by_the_commands_of_the_readme() {
     const COUNTS: &str = "SELECT count(*), sum(hash_record_extended(t, 0)::numeric) FROM market.ticks t;
         SELECT count(*) FROM timescaledb_information.chunks;
         SELECT has_table_privilege('desk', 'market.ticks', 'SELECT')";
-    let deployed = Deployed::of("drill", false, &SERVICE);
+    let deployed = Deployed::of("base-backup", false, &SERVICE);
     sql(&deployed, TICKS);
     let counts = sql(&deployed, COUNTS);
     let (path, manifest) = backed_up(&deployed, &["--physical", "--engine", "postgresql"]);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::{self, Handle};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::super::super::tenancy::TenantName;
@@ -129,9 +130,9 @@ impl<'a> Cluster<'a> {
     pub(super) async fn hold(&self, name: &str) -> Result<(), EngineError> {
         let held = self
             .session
-            .execute(
+            .execute_typed(
                 "SELECT pg_advisory_lock(hashtextextended('suho-stack ' || $1, 0))",
-                &[&name],
+                &text(&name),
             )
             .await;
         held.map(drop).map_err(self.endpoint.failed(format!("wait for {name}")))
@@ -163,7 +164,7 @@ impl<'a> Cluster<'a> {
     }
 
     async fn names(&self, query: &str, about: &str) -> Result<Vec<String>, EngineError> {
-        let rows = self.session.query(query, &[&about]).await;
+        let rows = self.session.query_typed(query, &text(&about)).await;
         rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect())
             .map_err(self.endpoint.failed(format!("look for {about}")))
     }
@@ -189,7 +190,7 @@ impl<'a> Cluster<'a> {
     async fn memory(&self) -> Result<Option<Memory>, EngineError> {
         let query = "SELECT (SELECT count(*) FROM pg_database WHERE dattablespace = place.oid)
             FROM pg_tablespace AS place WHERE spcname = $1";
-        let found = self.session.query_opt(query, &[&MEMORY]).await;
+        let found = self.session.query_typed_opt(query, &text(&MEMORY)).await;
         let count = found.and_then(|row| row.map(|row| row.try_get::<_, i64>(0)).transpose());
         let count = count.map_err(self.endpoint.failed("look for memory for databases"))?;
         Ok(count.map(|count| if count < IN_MEMORY { Memory::Free } else { Memory::Full }))
@@ -231,7 +232,7 @@ impl<'a> Cluster<'a> {
         self.run(&action, &statement).await?;
         // Waits for each to be gone, up to five seconds.
         let ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
-        let ended = self.session.execute(ended, &[&database]).await;
+        let ended = self.session.execute_typed(ended, &text(&database)).await;
         ended.map(drop).map_err(self.endpoint.failed(action))
     }
 
@@ -244,9 +245,14 @@ impl<'a> Cluster<'a> {
 
     /// Drops `database`, whoever is in it; one that is not there is no error.
     pub(super) async fn drop_database(&self, database: &str) -> Result<(), EngineError> {
-        if !self.has(database).await? {
-            return Ok(());
+        if self.has(database).await? {
+            self.drop_existing(database).await?;
         }
+        Ok(())
+    }
+
+    /// Drops `database`, which is there, whoever is in it.
+    pub(super) async fn drop_existing(&self, database: &str) -> Result<(), EngineError> {
         let name = quoted(database);
         let action = format!("drop the database {database}");
         // Nobody comes in while the others are thrown out, and a template cannot be dropped.
@@ -254,6 +260,11 @@ impl<'a> Cluster<'a> {
         self.run(&action, &closed).await?;
         self.run(&action, &format!("DROP DATABASE {name} WITH (FORCE)")).await
     }
+}
+
+/// The parameter of a statement which is not prepared first: that would be another journey to the server for each.
+fn text<'a>(value: &'a &str) -> [(&'a (dyn ToSql + Sync), Type); 1] {
+    [(value, Type::TEXT)]
 }
 
 fn cloning(source: &str, name: &str, strategy: &str) -> String {

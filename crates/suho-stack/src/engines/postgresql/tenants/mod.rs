@@ -81,7 +81,7 @@ impl Tenancy for Databases {
         // Whoever was cut off while making it goes on until the statement is done.
         cluster.hold(tenant.as_str()).await?;
         for database in cluster.databases_of(tenant).await? {
-            cluster.drop_database(&database).await?;
+            cluster.drop_existing(&database).await?;
         }
         drop_role(&cluster, tenant.as_str()).await?;
         self.sessions.take_back(cluster).await

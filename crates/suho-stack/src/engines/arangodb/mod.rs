@@ -1,6 +1,7 @@
 //! `ArangoDB` over its HTTP interface.
 //!
 //! # Layout
+//! - [`backup`]: each database in the files of `arangodump`.
 //! - [`client`]: the address and the password.
 //! - [`features`]: databases, documents, graphs, transactions, search views.
 //! - `known`: the names that it knows, and what is wrong with others.
@@ -11,6 +12,7 @@
 pub mod features;
 mod known;
 
+mod backup;
 mod client;
 mod round_trip;
 mod settings;
@@ -84,9 +86,7 @@ impl Engine for Arangodb {
     }
 
     fn backup(&self) -> Result<&'static dyn Backup, &'static str> {
-        Err(
-            "no backup of it was ever tried, as no package registry carries it: run arangodump --all-databases in its container",
-        )
+        Ok(&backup::Dumps)
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) const KNOWN: &str = "Basic cm9vdDphcjE=";
 /// A status and the body of an answer.
 pub(super) type Answer = (&'static str, String);
 
+/// Headers of an answer beside those that each has.
+pub(super) type Headers = Vec<(&'static str, String)>;
+
 /// What a client asked.
 pub(super) struct Request {
     pub method: String,
@@ -26,6 +29,13 @@ pub(super) struct Request {
 
 /// Serves what `answer` says on a free port, to the password `ar1`.
 pub(super) async fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Endpoint {
+    serve_with_headers(move |request| (answer(request), Headers::new())).await
+}
+
+/// The same, where answers say something in their headers.
+pub(super) async fn serve_with_headers(
+    answer: impl Fn(&Request) -> (Answer, Headers) + Send + Sync + 'static,
+) -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let answer = Arc::new(answer);
@@ -38,12 +48,15 @@ pub(super) async fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 's
 }
 
 /// One request, one answer, and the connection is closed.
-async fn converse(stream: TcpStream, answer: Arc<impl Fn(&Request) -> Answer>) {
+async fn converse(stream: TcpStream, answer: Arc<impl Fn(&Request) -> (Answer, Headers)>) {
     let mut stream = BufReader::new(stream);
     let request = read(&mut stream).await;
-    let (status, body) = answer(&request);
+    let ((status, body), headers) = answer(&request);
+    let headers = headers.iter().fold(String::new(), |text, (name, value)| {
+        text + &format!("{name}: {value}\r\n")
+    });
     let answer = format!(
-        "HTTP/1.1 {status}\r\nServer: ArangoDB\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nServer: ArangoDB\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(answer.as_bytes()).await.unwrap();

@@ -105,6 +105,6 @@ fn snapshots_not_offered(endpoint: &Endpoint, room: &Room, verb: &str, label: &s
     EngineError::NotOffered {
         service: endpoint.service.clone(),
         action: format!("{verb} the snapshot `{label}` of {}", room.tenant),
-        reason: "a database is dumped by the program arangodump, which no interface of the server does".to_owned(),
+        reason: "the server copies no database by itself, and no copy of one tenant's is made here".to_owned(),
     }
 }

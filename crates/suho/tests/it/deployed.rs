@@ -3,6 +3,7 @@ use std::{
     fs,
     path::Path,
     process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,11 +17,15 @@ const TEST_FILE: &str = "test.yml";
 /// Prometheus scrapes every 15 s, and a proof waits most of a minute for what a stack that has just come up lacks.
 const NOTICED: Duration = Duration::from_secs(120);
 
+/// A whole deployment is much for a machine that runs other tests as well: one at a time is up.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// The deployment of `docker compose up` under names and ports of this test, taken down when dropped.
 pub struct Deployed {
     directory: tempfile::TempDir,
     project: String,
     compose_files: &'static [&'static str],
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Deployed {
@@ -34,6 +39,8 @@ impl Deployed {
             directory: tempfile::tempdir().unwrap(),
             project: unique(purpose),
             compose_files: Edition::Airgap.compose_files(monitoring),
+            // A test that has failed has taken its deployment down all the same.
+            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
         };
         copy_deployment(deployed.path());
         run(

@@ -9,8 +9,8 @@ use super::super::{Endpoint, EngineError};
 use super::client::{self, Blocking, Words};
 use crate::deployment::TopicDeclaration;
 
-/// How long the broker may take to make or remove topics.
-const OPERATION_LIMIT: Duration = Duration::from_secs(5);
+/// How long the broker may take to make or remove topics: seconds, where a dozen engines share two cores.
+const OPERATION_LIMIT: Duration = Duration::from_secs(15);
 /// The broker's default.
 const REPLICATION: TopicReplication<'static> = TopicReplication::Fixed(-1);
 

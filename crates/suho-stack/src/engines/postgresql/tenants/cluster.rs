@@ -187,9 +187,10 @@ impl<'a> Cluster<'a> {
         cloned.map_err(self.endpoint.failed(format!("clone the database {source} as {name}")))
     }
 
+    /// None where there is none, or not for the session's user.
     async fn memory(&self) -> Result<Option<Memory>, EngineError> {
         let query = "SELECT (SELECT count(*) FROM pg_database WHERE dattablespace = place.oid)
-            FROM pg_tablespace AS place WHERE spcname = $1";
+            FROM pg_tablespace AS place WHERE spcname = $1 AND has_tablespace_privilege(oid, 'CREATE')";
         let found = self.session.query_typed_opt(query, &text(&MEMORY)).await;
         let count = found.and_then(|row| row.map(|row| row.try_get::<_, i64>(0)).transpose());
         let count = count.map_err(self.endpoint.failed("look for memory for databases"))?;

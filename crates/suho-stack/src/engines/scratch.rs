@@ -13,10 +13,15 @@ impl Scratch {
     /// A new one, unlike any before.
     pub(super) fn new() -> Self {
         Self {
-            name: format!("probe_{:016x}", rand::random::<u64>()),
+            name: name("probe_"),
             value: format!("{:016x}", rand::random::<u64>()),
         }
     }
+}
+
+/// `prefix` and sixteen hexadecimal digits: what a backup makes for a while, and the next one finds by its prefix.
+pub(super) fn name(prefix: &str) -> String {
+    format!("{prefix}{:016x}", rand::random::<u64>())
 }
 
 /// A password that nobody has set.

@@ -29,10 +29,6 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    fn up(purpose: &str, monitoring: bool) -> Self {
-        Self::of(purpose, monitoring, &[])
-    }
-
     /// Only `services` of it, or every one.
     pub fn of(purpose: &str, monitoring: bool, services: &[&str]) -> Self {
         let deployed = Self {
@@ -167,7 +163,7 @@ impl Drop for Deployed {
 
 #[test]
 fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
-    let deployed = Deployed::up("deployed", false);
+    let deployed = Deployed::of("deployed", false, &[]);
 
     let from_host = Deployed::verdicts(deployed.verify(&[]));
     let from_network = Deployed::verdicts(deployed.verify_from_network(&[]));
@@ -216,7 +212,7 @@ fn the_deployment_is_healthy_and_holds_from_the_host_and_from_its_network() {
 
 #[test]
 fn a_watched_deployment_is_proved_with_its_watchers_and_a_silent_one_is_named() {
-    let deployed = Deployed::up("watched", true);
+    let deployed = Deployed::of("watched", true, &[]);
     let watched = [
         "--monitoring",
         "--engine",

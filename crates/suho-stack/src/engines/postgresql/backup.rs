@@ -10,11 +10,11 @@ use super::super::backup::{
     self as keeping, Account, Backup, Instance, Origin, Packing, Physical, Reads, Shelf, Taken, Tally, Vault, compare,
     file_name,
 };
-use super::super::scratch::Scratch;
+use super::super::scratch;
 use super::super::{Endpoint, EngineError};
 use super::base_backup::BaseBackup;
 use super::client::{Account as Login, PORT};
-use super::memory;
+use super::remembering;
 
 /// The platform's roles as SQL, for `psql`.
 const ROLES: &str = "roles.sql";
@@ -160,7 +160,7 @@ impl Backup for Dumps {
         let databases: Vec<Database> = serde_json::from_slice(&keeping::read(store, DATABASES).await?)
             .map_err(endpoint.failed("read the list of databases"))?;
         for database in databases {
-            let staging = Scratch::new().name.replace("probe_", STAGING);
+            let staging = scratch::name(STAGING);
             load(instance, store, &admin, &database, &staging).await?;
             tallies.extend(counted(endpoint, &staging, &database.name).await?);
             staged.push((database.name, staging));
@@ -175,7 +175,7 @@ impl Backup for Dumps {
     }
 
     async fn remember(&self, endpoint: &Endpoint, taken: &Taken) -> Result<(), EngineError> {
-        memory::remember(endpoint, &connect(endpoint, MAINTENANCE).await?, taken).await
+        remembering::remember(endpoint, &connect(endpoint, MAINTENANCE).await?, taken).await
     }
 }
 

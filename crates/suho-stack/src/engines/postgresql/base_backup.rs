@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio_postgres::Client;
 
 use super::super::backup::{Account, Instance, Packing, Physical, Reads, Vault};
-use super::super::scratch::Scratch;
+use super::super::scratch;
 use super::super::{Endpoint, EngineError};
 use super::backup::{MAINTENANCE, connect, tool};
 
@@ -50,7 +50,7 @@ impl Physical for BaseBackup {
 /// Has the server keep all of its log until `session` ends, by a slot: one that writes much removes it otherwise before
 /// `pg_basebackup` comes to fetch it.
 async fn keep_log(endpoint: &Endpoint, session: &Client) -> Result<(), EngineError> {
-    let slot = Scratch::new().name.replace("probe_", "suho_backup_");
+    let slot = scratch::name("suho_backup_");
     let statement = format!("SELECT pg_create_physical_replication_slot('{slot}', true, true)");
     session
         .batch_execute(&statement)

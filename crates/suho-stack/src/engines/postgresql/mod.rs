@@ -8,7 +8,7 @@
 //! - [`known`]: the names that it knows, and what is wrong with others.
 //! - [`readiness`]: the marker row, the extension and the version, in one query.
 //! - [`round_trip`]: a table in the schema `scratch`.
-//! - `memory`: when each engine was last backed up, where the exporter reads it.
+//! - `remembering`: when each engine was last backed up, where the exporter reads it.
 //! - [`features`]: what the platform relies on, proved on scratch tables.
 //! - [`settings`]: every line and every variable against what the live server says.
 //! - [`tenants`]: a database and a role for each tenant, cloned from a sealed template.
@@ -21,8 +21,8 @@ mod backup;
 mod base_backup;
 mod client;
 pub mod known;
-mod memory;
 mod readiness;
+mod remembering;
 mod round_trip;
 mod settings;
 mod tenants;

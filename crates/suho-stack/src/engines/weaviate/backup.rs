@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::super::EngineError;
 use super::super::backup::{Account, Backup, Instance, Packing, Reads, Shelf, Tally, Vault, compare, settled};
 use super::super::http::Caller;
-use super::super::scratch::Scratch;
+use super::super::scratch;
 use super::client;
 use super::features::storage::run;
 
@@ -53,7 +53,7 @@ impl Backup for Module {
             return Ok(Account::default());
         }
         let before = count(&caller, &classes).await?;
-        let id = Scratch::new().name.replace("probe_", NAME);
+        let id = scratch::name(NAME);
         run(&caller, "", &format!("/{id}"), &json!({"id": id}), "make a backup").await?;
         let (tallies, notes) = settled(&before, count(&caller, &classes).await?);
         let carrying = async {
@@ -194,9 +194,7 @@ async fn objects(caller: &Caller<'_>, class: &str, tenant: Option<&str>) -> Resu
 }
 
 fn checksum(hasher: Sha256) -> String {
-    let digest = hasher.finalize();
-    digest
-        .iter()
-        .take(16)
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    let mut checksum = format!("{:x}", hasher.finalize());
+    checksum.truncate(32);
+    checksum
 }

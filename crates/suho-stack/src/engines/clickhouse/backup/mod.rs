@@ -17,7 +17,7 @@ use futures::TryFutureExt;
 
 use super::super::EngineError;
 use super::super::backup::{self as keeping, Account, Backup, Instance, Shelf, Tally, Vault, compare, file_name};
-use super::super::scratch::Scratch;
+use super::super::scratch;
 
 use archive::Archive;
 use session::Session;
@@ -42,7 +42,7 @@ impl Backup for Tables {
         let tables = session.tables().await?;
         let list = serde_json::to_vec_pretty(&tables).map_err(instance.endpoint.failed("write the list of tables"))?;
         keeping::write(vault, TABLES, list).await?;
-        let copies = Scratch::new().name.replace("probe_", COPIES);
+        let copies = scratch::name(COPIES);
         session
             .run("make a database for copies", &format!("CREATE DATABASE {copies}"))
             .await?;
@@ -80,7 +80,7 @@ impl Backup for Tables {
         let tables: Vec<Table> = serde_json::from_slice(&tables).map_err(endpoint.failed("read the list of tables"))?;
         let mut databases: Vec<&str> = tables.iter().map(|table| &*table.database).collect();
         databases.dedup();
-        let name = Scratch::new().name.replace("probe_", STAGING);
+        let name = scratch::name(STAGING);
         let staged = |database: &str| format!("{name}_{}", file_name(database).replace(['%', '.', '-'], "_"));
         for database in &databases {
             let statement = format!("CREATE DATABASE {}", quoted(&staged(database)));

@@ -64,8 +64,8 @@ bench: airgap ## Measure what tenants cost, against a container per test and bar
 
 bench-backup: airgap ## Measure backup and restore of a gigabyte, against each engine's own tool
 	@scripts/bootstrap.sh bench
-	@$(progress) 'building the benchmark' cargo bench --locked --profile dev --workspace --bench backups --no-run
-	cargo bench --locked --profile dev --workspace --bench backups
+	@$(progress) 'building the benchmark' cargo bench --locked --workspace --bench backups --no-run
+	cargo bench --locked --workspace --bench backups
 
 lint: ## Check format, lints, documents and shell
 	cargo fmt --all --check

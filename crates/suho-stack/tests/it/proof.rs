@@ -59,7 +59,11 @@ async fn every_setting_of_the_deployment_is_a_row_and_a_fresh_stack_is_fine() {
     let mut not_provable = BTreeMap::from(NOT_PROVABLE.map(|(service, rows)| (service.to_owned(), rows)));
     not_provable.insert("suho-arangodb".to_owned(), configured["suho-arangodb"]);
     let not_in_effect = |verdict: &SettingVerdict| *verdict != SettingVerdict::InEffect;
-    let rows: Vec<_> = report.settings.iter().filter(|row| not_in_effect(&row.verdict)).collect();
+    let rows: Vec<_> = report
+        .settings
+        .iter()
+        .filter(|row| not_in_effect(&row.verdict))
+        .collect();
     assert_eq!(counted(&report, not_in_effect), not_provable, "{rows:#?}");
     let wrong: Vec<_> = report.settings.iter().filter(|row| !row.verdict.is_fine()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -1,9 +1,11 @@
 //! A snapshot in the format RDB, which both Dragonfly and its stand-in write and load.
 
+use std::collections::HashSet;
 use std::slice;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures::stream::{self, Stream, TryStreamExt};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
 use sha2::{Digest, Sha256};
@@ -24,7 +26,9 @@ const DRAGONFLY_FILE: &str = "suho-backup.rdb";
 const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(25);
 /// How many keys are asked for at once.
-const PAGE: usize = 500;
+const PAGE: usize = 250;
+/// How many times as many are on their way.
+const AHEAD: usize = 3;
 
 /// `SAVE` and a start on what was saved.
 #[derive(Debug)]
@@ -43,9 +47,10 @@ impl Backup for Snapshot {
         let mut server = Server::connect(instance.endpoint).await?;
         let before = server.count().await?;
         let path = server.save().await?;
-        let (tallies, mut notes) = settled(&before, server.count().await?);
         let content = instance.tools.file(&path).await?;
-        keeping::fill(vault.create(CONTENT, Packing::Compressed).await?, content).await?;
+        let file = vault.create(CONTENT, Packing::Compressed).await?;
+        let ((), after) = tokio::try_join!(keeping::fill(file, content), server.count())?;
+        let (tallies, mut notes) = settled(&before, after);
         if server.is_dragonfly {
             instance.tools.ask(&["rm", "-f", &path]).await?;
         }
@@ -188,7 +193,8 @@ impl<'a> Server<'a> {
         for (database, _) in self.databases().await? {
             self.ask("choose a database", &["SELECT", &database.to_string()])
                 .await?;
-            let (count, sum) = self.sum().await.map_err(self.endpoint.failed("count the keys"))?;
+            let summed = sum(&self.connection).await;
+            let (count, sum) = summed.map_err(self.endpoint.failed("count the keys"))?;
             tallies.push(Tally::sum(
                 format!("keys of the database {database}"),
                 count,
@@ -197,52 +203,67 @@ impl<'a> Server<'a> {
         }
         Ok(tallies)
     }
+}
 
-    async fn sum(&mut self) -> Result<(u64, u128), RedisError> {
-        let (mut count, mut sum, mut cursor) = (0, 0_u128, "0".to_owned());
-        // A key may come twice while the table grows.
-        let mut seen = std::collections::HashSet::new();
-        loop {
-            let scan = command(&["SCAN", &cursor, "COUNT", &PAGE.to_string()]);
-            let (next, keys): (String, Vec<Vec<u8>>) = scan.query_async(&mut self.connection).await?;
-            let keys: Vec<_> = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-            for (key, kind, value) in self.values(&keys).await? {
+/// The number of keys of the chosen database that do not expire, and a sum of the hashes of their values. The next pages
+/// are on their way while one is hashed.
+async fn sum(connection: &MultiplexedConnection) -> Result<(u64, u128), RedisError> {
+    let values = pages(connection).map_ok(|keys| values(connection.clone(), keys));
+    values
+        .try_buffered(AHEAD)
+        .try_fold((0, 0_u128), async |(mut count, mut sum), values| {
+            for (key, kind, value) in values {
                 count += 1;
                 sum = sum.wrapping_add(hash(&key, &kind, value));
             }
-            if next == "0" {
-                return Ok((count, sum));
-            }
-            cursor = next;
-        }
-    }
+            Ok((count, sum))
+        })
+        .await
+}
 
-    /// Those of `keys` that do not expire, with their kinds and values.
-    async fn values(&mut self, keys: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, String, Value)>, RedisError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut about = redis::pipe();
-        for key in keys {
-            about.cmd("PTTL").arg(key).cmd("TYPE").arg(key);
-        }
-        let about: Vec<Value> = about.query_async(&mut self.connection).await?;
-        let mut asked = Vec::new();
-        let mut values = redis::pipe();
-        for (key, about) in keys.iter().zip(about.chunks(2)) {
-            let kind: String = redis::from_redis_value(about[1].clone())?;
-            // -1: it stays.
-            if about[0] == Value::Int(-1) && read(&mut values, &kind, key) {
-                asked.push((key.clone(), kind));
-            }
-        }
-        if asked.is_empty() {
-            return Ok(Vec::new());
-        }
-        let values: Vec<Value> = values.query_async(&mut self.connection).await?;
-        let with_values = asked.into_iter().zip(values);
-        Ok(with_values.map(|((key, kind), value)| (key, kind, value)).collect())
+/// The keys of the chosen database, each once.
+fn pages(connection: &MultiplexedConnection) -> impl Stream<Item = Result<Vec<Vec<u8>>, RedisError>> {
+    // A key may come twice while the table grows.
+    let begun = (connection.clone(), Some("0".to_owned()), HashSet::new());
+    stream::try_unfold(begun, async |(mut connection, cursor, mut seen)| {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let scan = command(&["SCAN", &cursor, "COUNT", &PAGE.to_string()]);
+        let (next, keys): (String, Vec<Vec<u8>>) = scan.query_async(&mut connection).await?;
+        let keys = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
+        Ok(Some((keys, (connection, Some(next).filter(|next| next != "0"), seen))))
+    })
+}
+
+/// Those of `keys` that do not expire, with their kinds and values.
+async fn values(
+    mut connection: MultiplexedConnection,
+    keys: Vec<Vec<u8>>,
+) -> Result<Vec<(Vec<u8>, String, Value)>, RedisError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut about = redis::pipe();
+    for key in &keys {
+        about.cmd("PTTL").arg(key).cmd("TYPE").arg(key);
+    }
+    let about: Vec<Value> = about.query_async(&mut connection).await?;
+    let mut asked = Vec::new();
+    let mut values = redis::pipe();
+    for (key, about) in keys.into_iter().zip(about.chunks(2)) {
+        let kind: String = redis::from_redis_value(about[1].clone())?;
+        // -1: it stays.
+        if about[0] == Value::Int(-1) && read(&mut values, &kind, &key) {
+            asked.push((key, kind));
+        }
+    }
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values: Vec<Value> = values.query_async(&mut connection).await?;
+    let with_values = asked.into_iter().zip(values);
+    Ok(with_values.map(|((key, kind), value)| (key, kind, value)).collect())
 }
 
 fn command(words: &[&str]) -> redis::Cmd {

@@ -1,14 +1,10 @@
 //! A snapshot in the format RDB, which both Dragonfly and its stand-in write and load.
 
-use std::collections::HashSet;
-use std::slice;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures::stream::{self, Stream, TryStreamExt};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
-use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::super::asking::until_answered;
@@ -16,7 +12,7 @@ use super::super::backup::{
     self as keeping, Account, Backup, Instance, Origin, Packing, Reads, Shelf, Tally, Vault, compare, older, settled,
 };
 use super::super::{Endpoint, EngineError, Waiting};
-use super::client;
+use super::{client, counting};
 
 /// The snapshot.
 const CONTENT: &str = "dump.rdb";
@@ -25,11 +21,6 @@ const DRAGONFLY_FILE: &str = "suho-backup.rdb";
 /// How long a snapshot may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(25);
-/// How many keys are asked for at once.
-const PAGE: usize = 250;
-/// How many times as many are on their way.
-const AHEAD: usize = 3;
-
 /// `SAVE` and a start on what was saved.
 #[derive(Debug)]
 pub(super) struct Snapshot;
@@ -63,7 +54,7 @@ impl Backup for Snapshot {
         let databases = server.databases().await?;
         Ok(databases
             .iter()
-            .map(|(database, keys)| format!("{keys} keys in the database {database}"))
+            .map(|Database { number, keys, .. }| format!("{keys} keys in the database {number}"))
             .collect())
     }
 
@@ -181,8 +172,8 @@ impl<'a> Server<'a> {
         self.count().await
     }
 
-    /// The databases that have keys, with the number of them.
-    async fn databases(&mut self) -> Result<Vec<(u32, u64)>, EngineError> {
+    /// The databases that have keys.
+    async fn databases(&mut self) -> Result<Vec<Database>, EngineError> {
         let info = client::info(self.endpoint, &mut self.connection).await?;
         Ok(info.lines().filter_map(database).collect())
     }
@@ -190,80 +181,21 @@ impl<'a> Server<'a> {
     /// The keys of each database that do not expire, with a sum of the hashes of their values.
     async fn count(&mut self) -> Result<Vec<Tally>, EngineError> {
         let mut tallies = Vec::new();
-        for (database, _) in self.databases().await? {
-            self.ask("choose a database", &["SELECT", &database.to_string()])
-                .await?;
-            let summed = sum(&self.connection).await;
+        for Database {
+            number, some_expire, ..
+        } in self.databases().await?
+        {
+            self.ask("choose a database", &["SELECT", &number.to_string()]).await?;
+            let summed = counting::sum(&self.connection, some_expire).await;
             let (count, sum) = summed.map_err(self.endpoint.failed("count the keys"))?;
             tallies.push(Tally::sum(
-                format!("keys of the database {database}"),
+                format!("keys of the database {number}"),
                 count,
                 format!("{sum:032x}"),
             ));
         }
         Ok(tallies)
     }
-}
-
-/// The number of keys of the chosen database that do not expire, and a sum of the hashes of their values. The next pages
-/// are on their way while one is hashed.
-async fn sum(connection: &MultiplexedConnection) -> Result<(u64, u128), RedisError> {
-    let values = pages(connection).map_ok(|keys| values(connection.clone(), keys));
-    values
-        .try_buffered(AHEAD)
-        .try_fold((0, 0_u128), async |(mut count, mut sum), values| {
-            for (key, kind, value) in values {
-                count += 1;
-                sum = sum.wrapping_add(hash(&key, &kind, value));
-            }
-            Ok((count, sum))
-        })
-        .await
-}
-
-/// The keys of the chosen database, each once.
-fn pages(connection: &MultiplexedConnection) -> impl Stream<Item = Result<Vec<Vec<u8>>, RedisError>> {
-    // A key may come twice while the table grows.
-    let begun = (connection.clone(), Some("0".to_owned()), HashSet::new());
-    stream::try_unfold(begun, async |(mut connection, cursor, mut seen)| {
-        let Some(cursor) = cursor else {
-            return Ok(None);
-        };
-        let scan = command(&["SCAN", &cursor, "COUNT", &PAGE.to_string()]);
-        let (next, keys): (String, Vec<Vec<u8>>) = scan.query_async(&mut connection).await?;
-        let keys = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-        Ok(Some((keys, (connection, Some(next).filter(|next| next != "0"), seen))))
-    })
-}
-
-/// Those of `keys` that do not expire, with their kinds and values.
-async fn values(
-    mut connection: MultiplexedConnection,
-    keys: Vec<Vec<u8>>,
-) -> Result<Vec<(Vec<u8>, String, Value)>, RedisError> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut about = redis::pipe();
-    for key in &keys {
-        about.cmd("PTTL").arg(key).cmd("TYPE").arg(key);
-    }
-    let about: Vec<Value> = about.query_async(&mut connection).await?;
-    let mut asked = Vec::new();
-    let mut values = redis::pipe();
-    for (key, about) in keys.into_iter().zip(about.chunks(2)) {
-        let kind: String = redis::from_redis_value(about[1].clone())?;
-        // -1: it stays.
-        if about[0] == Value::Int(-1) && read(&mut values, &kind, &key) {
-            asked.push((key, kind));
-        }
-    }
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
-    let values: Vec<Value> = values.query_async(&mut connection).await?;
-    let with_values = asked.into_iter().zip(values);
-    Ok(with_values.map(|((key, kind), value)| (key, kind, value)).collect())
 }
 
 fn command(words: &[&str]) -> redis::Cmd {
@@ -278,61 +210,28 @@ fn is_busy(error: &RedisError) -> bool {
     error.to_string().contains("already in progress")
 }
 
-/// Adds the command that reads a key of `kind`; false where there is none.
-fn read(pipe: &mut redis::Pipeline, kind: &str, key: &[u8]) -> bool {
-    match kind {
-        "string" => pipe.cmd("GET").arg(key),
-        "list" => pipe.cmd("LRANGE").arg(key).arg(0).arg(-1),
-        "set" => pipe.cmd("SMEMBERS").arg(key),
-        "hash" => pipe.cmd("HGETALL").arg(key),
-        "zset" => pipe.cmd("ZRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES"),
-        "stream" => pipe.cmd("XRANGE").arg(key).arg("-").arg("+"),
-        _ => return false,
+/// A logical database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Database {
+    number: u32,
+    keys: u64,
+    /// Not of all of them it is told that they stay.
+    some_expire: bool,
+}
+
+/// What `db3:keys=12,expires=0,…` tells.
+fn database(line: &str) -> Option<Database> {
+    let (number, fields) = line.strip_prefix("db")?.split_once(':')?;
+    let field = |name: &str| {
+        let mut values = fields.split(',').filter_map(|field| field.split_once('='));
+        let (_, value) = values.find(|(field, _)| *field == name)?;
+        value.trim().parse::<u64>().ok()
     };
-    true
-}
-
-/// Of a key with its value. The members of sets and hashes come in any order, so that theirs are sorted.
-fn hash(key: &[u8], kind: &str, value: Value) -> u128 {
-    let mut members: Vec<Vec<u8>> = match (kind, value) {
-        ("hash", Value::Array(fields)) => fields.chunks(2).map(bytes).collect(),
-        (_, Value::Array(members)) => members.iter().map(|member| bytes(slice::from_ref(member))).collect(),
-        (_, value) => vec![bytes(&[value])],
-    };
-    if matches!(kind, "hash" | "set") {
-        members.sort();
-    }
-    let mut hasher = Sha256::new();
-    hasher.update(key);
-    for member in members {
-        hasher.update(member);
-    }
-    hasher
-        .finalize()
-        .iter()
-        .take(16)
-        .fold(0, |hash, byte| (hash << 8) | u128::from(*byte))
-}
-
-/// Of values, each after its length, so that no two lists of them are the same.
-fn bytes(values: &[Value]) -> Vec<u8> {
-    let mut all = Vec::new();
-    for value in values {
-        let own = match value {
-            Value::BulkString(text) => text.clone(),
-            Value::Array(values) => bytes(values),
-            value => format!("{value:?}").into_bytes(),
-        };
-        all.extend_from_slice(&own.len().to_be_bytes());
-        all.extend_from_slice(&own);
-    }
-    all
-}
-
-/// `db3:keys=12,expires=0,…` as 3 and 12.
-fn database(line: &str) -> Option<(u32, u64)> {
-    let (database, rest) = line.strip_prefix("db")?.split_once(":keys=")?;
-    Some((database.parse().ok()?, rest.split(',').next()?.trim().parse().ok()?))
+    Some(Database {
+        number: number.parse().ok()?,
+        keys: field("keys")?,
+        some_expire: field("expires") != Some(0),
+    })
 }
 
 /// Writes the snapshot of `store` into the container.
@@ -350,22 +249,16 @@ mod tests {
 
     #[test]
     fn a_database_with_keys_is_read_from_what_the_server_says() {
-        assert_eq!(database("db3:keys=12,expires=1,avg_ttl=0"), Some((3, 12)));
+        let found = |some_expire| {
+            Some(Database {
+                number: 3,
+                keys: 12,
+                some_expire,
+            })
+        };
+        assert_eq!(database("db3:keys=12,expires=1,avg_ttl=0"), found(true));
+        assert_eq!(database("db3:keys=12,expires=0,avg_ttl=0\r"), found(false));
+        assert_eq!(database("db3:keys=12"), found(true));
         assert_eq!(database("db_size:0"), None);
-    }
-
-    #[test]
-    fn the_order_of_a_set_is_no_matter_and_that_of_a_list_is() {
-        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
-        let (ab, ba) = (vec![text("a"), text("b")], vec![text("b"), text("a")]);
-
-        let [ab, ba] = [ab, ba].map(Value::Array);
-        assert_eq!(hash(b"k", "set", ab.clone()), hash(b"k", "set", ba.clone()));
-        assert_ne!(hash(b"k", "list", ab), hash(b"k", "list", ba));
-        let apart = Value::Array(vec![text("a"), text("b")]);
-        assert_ne!(
-            hash(b"k", "list", apart),
-            hash(b"k", "list", Value::Array(vec![text("ab")]))
-        );
     }
 }

@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`backup`]: a snapshot, and a start on it.
 //! - [`client`]: a connection that is logged in, the code of a refusal, and what the server says of itself.
+//! - `counting`: the keys of a database, with a sum of the hashes of their values.
 //! - [`features`]: what the platform relies on, and its checks.
 //! - `known`: the names that it knows, and what is wrong with others.
 //! - [`settings`]: every flag and variable against the live server.
@@ -10,6 +11,7 @@
 
 mod backup;
 mod client;
+mod counting;
 pub mod features;
 mod known;
 mod settings;

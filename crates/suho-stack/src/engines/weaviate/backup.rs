@@ -47,12 +47,12 @@ pub(super) struct Module;
 impl Backup for Module {
     async fn back_up(&self, instance: &Instance<'_>, vault: &dyn Vault) -> Result<Account, EngineError> {
         let caller = client::connect(instance.endpoint)?;
-        instance.tools.ask(&CLEAR).await?;
         let classes = classes(&caller).await?;
         if classes.is_empty() {
             return Ok(Account::default());
         }
-        let before = count(&caller, &classes, Detail::Version).await?;
+        let clearing = instance.tools.ask(&CLEAR);
+        let (_, before) = tokio::try_join!(clearing, count(&caller, &classes, Detail::Version))?;
         let id = scratch::name(NAME);
         let body = json!({"id": id});
         let path = format!("/{id}");

@@ -142,7 +142,7 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Writes something under a scratch name and reads it back over the engine's own protocol, then removes it.
     ///
-    /// Takes no longer than fourteen seconds, and removes also what a failed check has left. Returns what was done, in
+    /// Takes no longer than thirty-two seconds, and removes also what a failed check has left. Returns what was done, in
     /// words: `inserted a row into scratch.probe_3f2a… and selected it`.
     async fn round_trip(&self, endpoint: &Endpoint) -> Result<String, EngineError>;
 

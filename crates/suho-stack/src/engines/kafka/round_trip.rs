@@ -18,7 +18,7 @@ use super::topics;
 /// How long one look at the partition blocks; a cancelled check ends after it.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the producer tries; longer than the check has.
-const DELIVERY_LIMIT: Duration = Duration::from_secs(8);
+const DELIVERY_LIMIT: Duration = Duration::from_secs(30);
 
 type Producer = FutureProducer<Words>;
 

@@ -18,7 +18,7 @@ use super::{Address, Database};
 const BROKER: &str = "suho-kafka";
 const MESSAGES: u64 = 500;
 /// For making and removing a topic, and for a message to arrive.
-const BROKER_LIMIT: Duration = Duration::from_secs(5);
+const BROKER_LIMIT: Duration = Duration::from_secs(15);
 /// A group joins within three seconds, and what it takes is written within one.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(50);

@@ -17,7 +17,7 @@ use super::super::topics;
 use super::Options;
 
 /// How long a call that blocks may block: a check that is given up ends after it.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) type Producer = Blocking<FutureProducer<Words>>;

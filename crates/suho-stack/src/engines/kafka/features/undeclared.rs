@@ -17,6 +17,8 @@ use super::scene::{CALL_LIMIT, Producer, Reader, Scene, look};
 const ON_ITS_WAY: Options<'static> = &[("topic.metadata.propagation.max.ms", "500")];
 /// How long a broker may take to make a topic after it has said that there is none.
 const SETTLING: Duration = Duration::from_secs(1);
+/// How long a busy broker may take to refuse a reader.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Nobody makes a topic by writing to its name.
@@ -45,7 +47,7 @@ pub async fn reading(subject: &Subject<'_>) -> Result<Evidence, EngineError> {
         let assigned = reader.call(move |reader| reader.assign(&start)).await;
         assigned.map_err(subject.endpoint.failed("ask for a partition"))?;
         // librdkafka tells of a refusal as of a record: by and by.
-        let refused = eventually(SETTLING * 2, || async { Ok(reader.call(look).await.err()) }).await?;
+        let refused = eventually(REFUSAL_LIMIT, || async { Ok(reader.call(look).await.err()) }).await?;
         is_unknown(&scene, "consume from", refused.map_or(Ok("no refusal".to_owned()), Err))?;
         stays_unknown(&scene, &asking).await?;
         Evidence::proved("a reader of a topic that nobody has made is refused, and makes none")

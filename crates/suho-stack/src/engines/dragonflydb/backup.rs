@@ -21,6 +21,7 @@ const DRAGONFLY_FILE: &str = "suho-backup.rdb";
 /// How long a snapshot may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(25);
+
 /// `SAVE` and a start on what was saved.
 #[derive(Debug)]
 pub(super) struct Snapshot;

@@ -47,12 +47,15 @@ pub(super) struct Module;
 impl Backup for Module {
     async fn back_up(&self, instance: &Instance<'_>, vault: &dyn Vault) -> Result<Account, EngineError> {
         let caller = client::connect(instance.endpoint)?;
-        let classes = classes(&caller).await?;
+        let counting = async {
+            let classes = classes(&caller).await?;
+            let before = count(&caller, &classes, Detail::Version).await?;
+            Ok((classes, before))
+        };
+        let (_, (classes, before)) = tokio::try_join!(instance.tools.ask(&CLEAR), counting)?;
         if classes.is_empty() {
             return Ok(Account::default());
         }
-        let clearing = instance.tools.ask(&CLEAR);
-        let (_, before) = tokio::try_join!(clearing, count(&caller, &classes, Detail::Version))?;
         let id = scratch::name(NAME);
         let body = json!({"id": id});
         let path = format!("/{id}");
